@@ -1,0 +1,1 @@
+"""Whole sender and whole receiver in one process, on the simulated network."""

@@ -1,0 +1,1 @@
+"""Real twistd processes on loopback."""
