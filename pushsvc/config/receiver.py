@@ -1,0 +1,90 @@
+"""The sections that only push-receiver has, and its configuration as a whole."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+
+import attrs
+
+from pushsvc.config.shared import DAY, Config, some_octets, some_time
+from pushsvc.config.values import Octets, Seconds, Wrong, between, setting, write_duration, write_size
+from pushsvc.sip.uri import SipUri
+
+
+def some_pattern(pattern: str) -> None:
+    """A check that a pattern could match something."""
+    if not pattern:
+        raise Wrong("an empty pattern matches nothing", "leave the key out to match anything")
+
+
+class Action(enum.Enum):
+    """What a rule does with a push that it matches."""
+
+    ACCEPT = "accept"
+    ASK = "ask"
+    DECLINE = "decline"
+
+
+@attrs.frozen
+class Registration:
+    """[registration]: `registrar` None: not registered anywhere."""
+
+    registrar: SipUri | None = None
+    expires: Seconds = setting(Seconds(3600.0), between(60.0, 30 * DAY, write_duration))
+    applications: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Accept:
+    """[accept]: the bounds of what is taken, before any rule is asked."""
+
+    open: bool = False
+    types: tuple[str, ...] = ("*",)
+    max_size: Octets = setting(Octets(1 << 30), some_octets)
+    max_sessions: int = setting(100, between(1, 100_000))
+    free_min: Octets = setting(Octets(100 << 20), between(0, 1 << 60, write_size))
+    allow: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """[[rule]]: the first that matches decides. None matches anything."""
+
+    action: Action
+    from_: str | None = setting(None, some_pattern)
+    types: tuple[str, ...] | None = None
+    max_size: Octets | None = setting(None, some_octets)
+    name: str | None = setting(None, some_pattern)
+    timeout: Seconds = setting(Seconds(30.0), some_time)
+
+
+@attrs.frozen
+class Inbox:
+    """[inbox]"""
+
+    directory: str = "inbox"
+
+
+@attrs.frozen
+class Hooks:
+    """[hooks]: whom to tell about stored content."""
+
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ReceiverConfig(Config):
+    """Everything push-receiver is told."""
+
+    registration: Registration = Registration()
+    accept: Accept = Accept()
+    rule: tuple[Rule, ...] = ()
+    inbox: Inbox = Inbox()
+    hooks: Hooks = Hooks()
+
+    @property
+    def inbox_dir(self) -> Path:
+        """The directory of what was received."""
+        return self.state_dir / self.inbox.directory

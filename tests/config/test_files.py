@@ -1,0 +1,87 @@
+"""The files in etc/ are the reference: every key, its meaning, its default."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+import pushsvc
+from pushsvc.config import Config, ReceiverConfig, SenderConfig, load_receiver, load_sender
+from pushsvc.config.kinds import kind_of_field
+from pushsvc.config.structure import NOT_IN_THE_FILE, keys_of, toml_name
+
+ETC = Path(pushsvc.__file__).parent.parent / "etc"
+FILES: tuple[tuple[str, Any, type[Config]], ...] = (
+    ("sender.toml", load_sender, SenderConfig),
+    ("receiver.toml", load_receiver, ReceiverConfig),
+)
+NO_DEFAULT = ("sip.auth_password", "msrp.relay_password", "rule")  # nothing can be written for "none": an example is
+
+
+def keys(section: type[Any], prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a section and of those in it."""
+    for field in attrs.fields(attrs.resolve_types(section)):
+        if field.name in NOT_IN_THE_FILE:
+            continue
+        if isinstance(field.type, type) and attrs.has(field.type) and kind_of_field(field) is None:
+            yield from keys(field.type, f"{prefix}{toml_name(field)}.")
+        else:
+            yield prefix + toml_name(field)
+
+
+def written(tables: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            yield from written(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+class ExampleFiles(SynchronousTestCase):
+    """etc/sender.toml and etc/receiver.toml"""
+
+    def test_each_default_is_the_codes(self) -> None:
+        """A file that lies about defaults is worse than none."""
+        for name, load, kind in FILES:
+            loaded, default = load(ETC / name), kind()
+            self.assertEqual(attrs.evolve(loaded, origin=default.origin, state_dir=default.state_dir), default)
+
+    def test_every_key_is_there(self) -> None:
+        """Nothing can be set that cannot be found here."""
+        for name, _, kind in FILES:
+            there = set(written(tomllib.loads((ETC / name).read_text())))
+            self.assertEqual(there, set(keys(kind)) - set(NO_DEFAULT), name)
+
+    def test_keys_without_a_default_are_there_as_an_example(self) -> None:
+        """Passwords and rules, commented out."""
+        for name, _, kind in FILES:
+            text = (ETC / name).read_text()
+            for key in set(keys(kind)) & set(NO_DEFAULT):
+                self.assertRegex(text, rf"(?m)^# (\[\[)?{key.rpartition('.')[2]}( = |\]\])")
+
+    def test_the_examples_would_be_accepted(self) -> None:
+        """Who takes the comment sign away has a rule."""
+        text = (ETC / "receiver.toml").read_text()
+        example = "\n".join(re.findall(r"(?m)^# (\[\[rule\]\]|(?:from|types|max_size|name|action|timeout) = .*)", text))
+        path = Path(self.mktemp())
+        path.write_text(example)
+        rule = load_receiver(path).rule[0]
+        self.assertEqual(set(tomllib.loads(example)["rule"][0]), set(keys_of(type(rule))))
+
+    def test_every_key_has_a_comment_above(self) -> None:
+        """t2 and t4 share the one of t1."""
+        for name, _, _ in FILES:
+            lines = (ETC / name).read_text().splitlines()
+            bare = [
+                line
+                for above, line in pairwise(lines)
+                if re.match(r"(# )?[a-z0-9_]+ = ", line) and not above.startswith("# ")
+            ]
+            self.assertEqual(bare, ['t2 = "4s"', 't4 = "5s"'], name)
