@@ -1,0 +1,66 @@
+"""Hops: where a message goes, and where one came from (RFC 3261 §18.2, RFC 3581). From URI to hop: net/locate.py."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import attrs
+
+from pushsvc.sip.message import Message, Request, Response
+
+AnyMessage = TypeVar("AnyMessage", Request, Response)
+
+
+@attrs.frozen
+class Hop:
+    """A transport and an address. `host` is an IP literal without brackets."""
+
+    transport: str
+    """"udp", "tcp" or "tls"."""
+    host: str
+    port: int
+    connection: int | None = None
+    """The stream that it came on, to be answered on."""
+    name: str = ""
+    """The host name that a TLS certificate must carry."""
+
+    @property
+    def reliable(self) -> bool:
+        return self.transport != "udp"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}:{host}:{self.port}"
+
+
+def default_port(transport: str) -> int:
+    """The port of a Via or URI that names none (RFC 3261 §18.2.2, §19.1.2)."""
+    return 5061 if transport.lower() == "tls" else 5060
+
+
+def stamped(message: AnyMessage, source: Hop) -> AnyMessage:
+    """The message with the truth in its top Via: `received` where sent-by is not the source, `rport` where asked for.
+
+    Whatever the peer wrote there itself is overwritten. [D-SIP-2], RFC 3261 §18.2.1, RFC 3581 §4.
+    """
+    via = message.via
+    asked = via.rport is not None
+    differs = asked or via.host.strip("[]").lower() != source.host.lower()
+    if not differs and via.received is None:
+        return message
+    via = via.with_parameter("received", source.host) if differs else via.without_parameter("received")
+    return message.with_via(via.with_parameter("rport", str(source.port)) if asked else via)
+
+
+def reply_hop(message: Message, source: Hop) -> Hop:
+    """Where the response to a message from there goes.
+
+    Over a stream that is the same connection, with the address to open one to if it is gone (RFC 3261 §18.2.2).
+    Over UDP the source address, and its port when `rport` is there (RFC 3581 §4), else the port of sent-by.
+    `maddr` is ignored: it would let a stranger choose whom we send to.
+    """
+    via = message.via
+    port = via.port or default_port(source.transport)
+    if not source.reliable and via.rport is not None:
+        port = source.port
+    return attrs.evolve(source, port=port)

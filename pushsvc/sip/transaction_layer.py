@@ -1,0 +1,262 @@
+"""Every transaction alive, and which one a message belongs to (RFC 3261 §17.1.3, §17.2.3). What each does: transaction.
+
+The layer is one machine with one deadline. What nobody waits for is forgotten at once, and the work for a message
+or a moment does not grow with the number of transactions.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+import attrs
+
+from pushsvc.errors import Misuse
+from pushsvc.machine import Tokens
+from pushsvc.sip.client_transaction import Client, InviteClient
+from pushsvc.sip.hop import Hop, reply_hop, stamped
+from pushsvc.sip.message import Message, Request, Response, reply_to
+from pushsvc.sip.server_transaction import InviteServer, Server
+from pushsvc.sip.transaction import Output, RequestArrived, ResponseArrived, Settings, Transaction, Transmit
+
+MAX_SERVER = 10_000  # that many INVITEs of a push take about 56 MB; peers cannot make us hold more
+TAG_LENGTH = 16  # 95 random bits; RFC 3261 §19.3 asks for 32
+SHORTEST_REST, LONGEST_REST = 5, 30  # seconds: Retry-After of a 503, spread so that not all return at once
+
+_COOKIE = "z9hG4bK"
+
+Key = tuple[str, ...]
+Origin = tuple[str, str | None, int, str]
+Name = TypeVar("Name")
+AnyClient = InviteClient | Client
+AnyServer = InviteServer | Server
+
+
+@attrs.define
+class Deadlines(Generic[Name]):
+    """Who wants to be woken when. Setting costs O(log n), the next moment O(1) on average."""
+
+    _at: dict[Name, float] = attrs.field(init=False, factory=dict)
+    # Wishes in order; one that `_at` does not confirm is out of date and dropped when it comes up.
+    _queue: list[tuple[float, int, Name]] = attrs.field(init=False, factory=list)
+    _serial: int = attrs.field(init=False, default=0)
+
+    def set(self, name: Name, at: float | None) -> None:
+        """Let `name` be due at that moment, or never (None), whatever was wished before."""
+        if at is None:
+            self._at.pop(name, None)
+        elif self._at.get(name) != at:
+            self._at[name] = at
+            self._serial += 1
+            heapq.heappush(self._queue, (at, self._serial, name))
+        if len(self._queue) > 2 * len(self._at) + 100:
+            self._tidy()
+
+    @property
+    def deadline(self) -> float | None:
+        queue = self._queue
+        while queue and self._at.get(queue[0][2]) != queue[0][0]:
+            heapq.heappop(queue)
+        return queue[0][0] if queue else None
+
+    def take_due(self, now: float) -> list[Name]:
+        """Who is due, earliest first; they are forgotten by this."""
+        due = []
+        while (at := self.deadline) is not None and at <= now:
+            name = heapq.heappop(self._queue)[2]
+            del self._at[name]
+            due.append(name)
+        return due
+
+    def _tidy(self) -> None:
+        """Most of the queue is out of date: build it anew, so that it cannot outgrow the living."""
+        self._queue = [entry for entry in self._queue if self._at.get(entry[2]) == entry[0]]
+        heapq.heapify(self._queue)
+
+
+@attrs.define(eq=False)
+class TransactionLayer:
+    """All client and server transactions of one SIP element.
+
+    Told of messages, moments and wishes, it answers with Transmit, RequestArrived, ResponseArrived and NoAnswer.
+    `retransmissions` counts what was sent again.
+    """
+
+    settings: Settings
+    tokens: Tokens
+    max_server: int = MAX_SERVER
+    retransmissions: int = attrs.field(init=False, default=0)
+    _clients: dict[Key, AnyClient] = attrs.field(init=False, factory=dict)
+    _servers: dict[Key, AnyServer] = attrs.field(init=False, factory=dict)
+    _deadlines: Deadlines[Key] = attrs.field(init=False, factory=Deadlines)
+    # Which server transaction a request made first, to know it when it comes a second way.
+    _origins: dict[Origin, Key] = attrs.field(init=False, factory=dict)
+    _origin_of: dict[Key, Origin] = attrs.field(init=False, factory=dict)
+    # Server transactions that have their final response and only linger, oldest first: they go when room is short.
+    _answered: OrderedDict[Key, None] = attrs.field(init=False, factory=OrderedDict)
+    # RFC 3261 §8.2.7: what is answered without state gets the same tag every time.
+    _stateless_tag: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._stateless_tag = self.tokens.word(TAG_LENGTH)
+
+    def received(self, message: Message, source: Hop, now: float) -> list[Output]:
+        """A message has come from there."""
+        if isinstance(message, Response):
+            return self._response_arrived(message, now)
+        if message.method == "ACK":
+            return self._ack_arrived(message, source, now)
+        key = _server_key(message, message.method)
+        server = self._servers.get(key)
+        if server is None:
+            return self._serve(key, stamped(message, source), source, now)
+        return self._settle(key, server, server.received(message, now))
+
+    def request(self, request: Request, hop: Hop, now: float) -> list[Output]:
+        """Send a request and see it answered. An ACK of a 2xx has no transaction: Misuse, as is a branch used twice."""
+        key = _client_key(request, request.method)
+        if request.method == "ACK" or key in self._clients:
+            raise Misuse(f"no new transaction can be made for {request.method} {request.via.branch}")
+        client_class = InviteClient if request.method == "INVITE" else Client
+        client = self._clients[key] = client_class(request, hop, self.settings)
+        if request.method == "CANCEL":
+            self._guard_cancelled(_client_key(request, "INVITE"), now)
+        return self._settle(key, client, client.start(now))
+
+    def respond(self, response: Response, now: float) -> list[Output]:
+        """Answer a request that has arrived. A 2xx to an INVITE may be sent again; a forgotten request gets nothing."""
+        key = _server_key(response, response.cseq.method)
+        server = self._servers.get(key)
+        if server is None:
+            return []
+        if response.status >= 200:
+            self._answered.setdefault(key)
+        return self._settle(key, server, server.respond(response, now))
+
+    def unreachable(self, message: Message, now: float) -> list[Output]:
+        """The transport could not send this message, which a Transmit asked for."""
+        if isinstance(message, Response):
+            return []
+        key = _client_key(message, "INVITE" if message.method == "ACK" else message.method)
+        client = self._clients.get(key)
+        return [] if client is None else self._settle(key, client, client.unreachable(now))
+
+    def invite_cancelled_by(self, cancel: Request) -> Request | None:
+        """The INVITE that this CANCEL means (RFC 3261 §9.2), answered or not; None: 481."""
+        server = self._servers.get(_server_key(cancel, "INVITE"))
+        return server.request if isinstance(server, InviteServer) else None
+
+    @property
+    def deadline(self) -> float | None:
+        return self._deadlines.deadline
+
+    def wake(self, now: float) -> list[Output]:
+        outputs: list[Output] = []
+        for key in self._deadlines.take_due(now):
+            transaction = self._clients.get(key) or self._servers[key]
+            outputs += self._settle(key, transaction, transaction.wake(now))
+        return outputs
+
+    def counts(self) -> tuple[int, int]:
+        """How many client and server transactions are alive."""
+        return len(self._clients), len(self._servers)
+
+    def _response_arrived(self, response: Response, now: float) -> list[Output]:
+        key = _client_key(response, response.cseq.method)
+        client = self._clients.get(key)
+        if client is not None:
+            return self._settle(key, client, client.received(response, now))
+        # RFC 6026 has them dropped; but a 2xx to an INVITE stands for a session that has to be ended.
+        stray = response.cseq.method == "INVITE" and 200 <= response.status < 300
+        return [ResponseArrived(response, None)] if stray else []
+
+    def _ack_arrived(self, ack: Request, source: Hop, now: float) -> list[Output]:
+        key = _server_key(ack, "INVITE")
+        server = self._servers.get(key)
+        if server is not None:
+            return self._settle(key, server, server.received(ack, now))
+        if ack.to.tag == self._stateless_tag:
+            return []
+        return [RequestArrived(stamped(ack, source), source)]
+
+    def _serve(self, key: Key, request: Request, source: Hop, now: float) -> list[Output]:
+        hop = reply_hop(request, source)
+        if len(self._servers) >= self.max_server and not self._make_room():
+            return [Transmit(self._overloaded(request), hop)]
+        server = (
+            InviteServer(hop, self.settings, request, source)
+            if request.method == "INVITE"
+            else Server(hop, self.settings)
+        )
+        self._servers[key] = server
+        server.start(now)
+        if self._merged(key, request):
+            return self.respond(reply_to(request, 482, to_tag=self.tokens.word(TAG_LENGTH)), now)
+        return self._settle(key, server, [RequestArrived(request, source)])
+
+    def _merged(self, key: Key, request: Request) -> bool:
+        """Whether this is a request that we have, come a second way (RFC 3261 §8.2.2.2)."""
+        if request.to.tag is not None or request.method == "CANCEL":
+            return False
+        origin = (request.call_id, request.from_.tag, request.cseq.number, request.method)
+        if self._origins.setdefault(origin, key) != key:
+            return True
+        self._origin_of[key] = origin
+        return False
+
+    def _make_room(self) -> bool:
+        """Forget the oldest that has its answer, rather than refuse somebody new.
+
+        All that is lost is the absorbing of late repeats, which at such a load have come long ago. It is also what
+        keeps a flood of refused INVITEs, whose ACKs never come, from shutting everybody else out.
+        """
+        if not self._answered:
+            return False
+        oldest = next(iter(self._answered))
+        self._forget(oldest)
+        return True
+
+    def _overloaded(self, request: Request) -> Response:
+        rest = SHORTEST_REST + int(self.tokens.fraction() * (LONGEST_REST - SHORTEST_REST + 1))
+        return reply_to(request, 503, to_tag=self._stateless_tag, headers=[("Retry-After", str(rest))])
+
+    def _guard_cancelled(self, key: Key, now: float) -> None:
+        invite = self._clients.get(key)
+        if isinstance(invite, InviteClient):
+            invite.cancelled(now)
+            self._deadlines.set(key, invite.deadline)
+
+    def _settle(self, key: Key, transaction: Transaction, outputs: list[Output]) -> list[Output]:
+        """After every input: count what was repeated, and wait for the next deadline or forget."""
+        for output in outputs:
+            if isinstance(output, Transmit) and output.repeated:
+                self.retransmissions += 1
+        if transaction.finished:
+            self._forget(key)
+        else:
+            self._deadlines.set(key, transaction.deadline)
+        return outputs
+
+    def _forget(self, key: Key) -> None:
+        self._deadlines.set(key, None)
+        if self._clients.pop(key, None) is None:
+            del self._servers[key]
+            self._answered.pop(key, None)
+            if (origin := self._origin_of.pop(key, None)) is not None:
+                del self._origins[origin]
+
+
+def _client_key(message: Message, method: str) -> Key:
+    """RFC 3261 §17.1.3: the branch is ours and unique; the method tells an INVITE from its CANCEL."""
+    return message.via.branch, method
+
+
+def _server_key(message: Message, method: str) -> Key:
+    """RFC 3261 §17.2.3: branch, sent-by and method; an ACK is found by "INVITE"."""
+    via = message.via
+    branch = via.branch
+    if not branch.startswith(_COOKIE) or branch == _COOKIE:
+        # No unique branch (RFC 2543): this much of its rules keeps a peer's requests apart.
+        branch = f"{message.call_id} {message.cseq.number}"
+    return branch, via.host.lower(), str(via.port), method
