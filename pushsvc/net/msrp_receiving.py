@@ -1,0 +1,178 @@
+"""Contents coming in over an MSRP session: runs the `Incoming` rules and keeps the octets in a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushsvc.errors import Misuse, Refused
+from pushsvc.machine import Tokens
+from pushsvc.msrp.chunk import Flag, Reply, Report, Send
+from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Output, Started, Store
+from pushsvc.msrp.uri import MsrpUri
+from pushsvc.net.alarm import Alarm
+
+CANNOT_KEEP = 413  # the one code that makes every sender stop (RFC 4975 §10.5)
+
+
+class Sink(Protocol):
+    """Where one received content goes."""
+
+    def write(self, offset: int, octets: memoryview) -> None:
+        """Keep these octets; they are only lent. Raises OSError."""
+
+    def finish(self) -> Deferred[Any]:
+        """Every octet is there. Fires when they are durable; fails with Refused when they are not wanted after all."""
+
+    def discard(self, why: str) -> None:
+        """The content will not be completed."""
+
+
+@attrs.frozen
+class Wanted:
+    """What may come in: by type, by size in octets, and one content only where a file was agreed."""
+
+    accepts: Callable[[str], bool]
+    make_sink: Callable[[Send], Sink]
+    max_size: int | None = None
+    expected_size: int | None = None
+    one_content: bool = True
+
+
+def _no_sink(send: Send) -> Sink:
+    raise Misuse("content was accepted where none is wanted")
+
+
+# A side that only sends still answers bodiless SENDs: keep-alives, and the opening one (requirements D-SDP-3).
+NOTHING = Wanted(accepts=lambda media_type: False, make_sink=_no_sink)
+
+
+class Receiving:
+    """The receiving half of a session. `transmit` takes replies and reports, `stalled` is told of silence."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        own: MsrpUri,
+        wanted: Wanted,
+        clock: IReactorTime,
+        stall_timeout: float,
+        transmit: Callable[[Reply | Report], None],
+        stalled: Callable[[], None],
+        tokens: Tokens,
+    ) -> None:
+        self._wanted = wanted
+        self._clock = clock
+        self._stall_timeout = stall_timeout
+        self._transmit = transmit
+        self._tell_stalled = stalled
+        self._silence = Alarm(clock, self._stalled)
+        self._sinks: dict[str, Sink] = {}  # by Message-ID
+        self._closed = False
+        self._incoming = Incoming(
+            own,
+            wanted.accepts,
+            tokens,
+            max_size=wanted.max_size,
+            expected_size=wanted.expected_size,
+            one_content=wanted.one_content,
+        )
+
+    def begun(self, send: Send) -> None:
+        self._perform(self._incoming.begun(send, self._clock.seconds()))
+
+    def data(self, octets: memoryview) -> None:
+        if self._sinks:
+            self._silence.after(self._stall_timeout)
+        self._perform(self._incoming.data(octets, self._clock.seconds()))
+
+    def ended(self, flag: Flag) -> None:
+        self._perform(self._incoming.ended(flag, self._clock.seconds()))
+
+    def close(self, why: str) -> None:
+        """Nothing more comes in; what is not complete is discarded, what is being made durable stays."""
+        self._closed = True
+        self._drop_all(why)
+
+    def _perform(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Store():
+                    self._store(output)
+                case Reply() | Report():
+                    self._transmit(output)
+                case Started():
+                    self._start(output)
+                case Completed():
+                    self._complete(output.message_id)
+                case Abandoned():
+                    self._drop(output.message_id, output.why)
+                case Declined():
+                    self.log.info("content declined: {why}", why=output.why, status=output.status)
+
+    def _start(self, started: Started) -> None:
+        try:
+            self._sinks[started.message_id] = self._wanted.make_sink(started.send)
+        except OSError as error:
+            self._cannot_keep(started.message_id, error)
+        else:
+            self._silence.after(self._stall_timeout)
+
+    def _store(self, output: Store) -> None:
+        sink = self._sinks.get(output.message_id)
+        if sink is not None:
+            try:
+                sink.write(output.offset, output.octets)
+            except OSError as error:
+                self._cannot_keep(output.message_id, error)
+
+    def _cannot_keep(self, message_id: str, error: OSError) -> None:
+        why = error.strerror or "cannot be stored"
+        self.log.error("received content cannot be kept: {why}", why=why)
+        self._drop(message_id, why)
+        self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
+
+    def _complete(self, message_id: str) -> None:
+        sink = self._take(message_id)
+        if sink is not None:
+            sink.finish().addCallbacks(lambda _: self._stored(message_id), self._not_stored, errbackArgs=(message_id,))
+
+    def _stored(self, message_id: str) -> None:
+        if not self._closed:
+            self._perform(self._incoming.stored(self._clock.seconds(), message_id))
+
+    def _not_stored(self, failure: Failure, message_id: str) -> None:
+        error = failure.value
+        if isinstance(error, Refused):
+            status, why = error.status, error.reason
+        else:
+            self.log.failure("received content could not be kept", failure)
+            status, why = CANNOT_KEEP, "cannot be stored"
+        if not self._closed:
+            self._perform(self._incoming.failed(status, why, self._clock.seconds(), message_id))
+
+    def _take(self, message_id: str) -> Sink | None:
+        sink = self._sinks.pop(message_id, None)
+        if not self._sinks:
+            self._silence.clear()
+        return sink
+
+    def _drop(self, message_id: str, why: str) -> None:
+        sink = self._take(message_id)
+        if sink is not None:
+            sink.discard(why)
+
+    def _drop_all(self, why: str) -> None:
+        for message_id in list(self._sinks):
+            self._drop(message_id, why)
+
+    def _stalled(self) -> None:
+        self._drop_all("the sender stopped sending")
+        self._tell_stalled()

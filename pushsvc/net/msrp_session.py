@@ -1,0 +1,153 @@
+"""One MSRP session: our path and the peer's, content going out and coming in (RFC 4975 §5).
+
+Which connection carries it is decided in `msrp_endpoint`; how octets are framed in `pushsvc.msrp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from pushsvc.errors import DeliveryError, TimedOut, Unreachable
+from pushsvc.machine import Tokens
+from pushsvc.msrp.chunk import Flag, Reply, Report, Send
+from pushsvc.msrp.outgoing import Receipt
+from pushsvc.msrp.uri import MsrpUri, Path
+from pushsvc.net.msrp_receiving import NOTHING, Receiving, Wanted
+from pushsvc.net.msrp_sending import Content, Frame, Progress, Sending, Transfer
+from pushsvc.net.tls import Announced
+
+
+class Link(Protocol):
+    """The connection, as its sessions see it; `peer` names it for people."""
+
+    @property
+    def peer(self) -> str: ...
+
+    def transmit(self, head: Reply | Report, session: MsrpSession) -> None:
+        """Send this at once."""
+
+    def write(self, octets: bytes) -> None:
+        """The same for octets that are a frame already."""
+
+    def has_content(self, session: MsrpSession) -> None:
+        """There may be chunks to take."""
+
+
+class MsrpSession:
+    """A pair of paths; bound to one connection at most, and dead with it.
+
+    `peer_path` and `fingerprints` are what the peer's session description says, once it is known.
+    `on_bound()` is told when a connection carries it, `on_failed(error)` when it died or its peer went silent.
+    """
+
+    def __init__(self, own: MsrpUri, call_id: str, clock: IReactorTime, tokens: Tokens, transfer: Transfer) -> None:
+        self.own = own
+        self.call_id = call_id
+        self.peer_path: Path = ()
+        self.fingerprints: tuple[Announced, ...] = ()
+        self.link: Link | None = None
+        self.on_bound: Callable[[], None] = lambda: None
+        self.on_failed: Callable[[DeliveryError], None] = lambda error: None
+        self._clock = clock
+        self._tokens = tokens
+        self._transfer = transfer
+        self._sending: Sending | None = None
+        self._receiving: Receiving | None = None
+        self.receive(NOTHING)
+
+    @property
+    def id(self) -> str:
+        """The session-id of our path: what a To-Path is looked up by."""
+        return self.own.session_id or ""
+
+    # -- what the owner does
+
+    def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
+        """Send one content; `progress(sent, acknowledged)` hears of octets. The result is that of `Sending.receipt`."""
+        link = self.link
+        if link is None:
+            return fail(Failure(Unreachable("the MSRP session has no connection")))
+        self._sending = Sending(
+            content, self.peer_path, (self.own,), self._transfer, self._tokens, self._clock, link.write, progress
+        )
+        receipt = self._sending.receipt
+        link.has_content(self)
+        return receipt
+
+    def receive(self, wanted: Wanted) -> None:
+        """Let content come in."""
+        self._receiving = Receiving(
+            self.own, wanted, self._clock, self._transfer.stall_timeout, self._transmit, self._silent, self._tokens
+        )
+
+    def close(self) -> None:
+        """The dialog is over: what is under way is abandoned, and nobody is told."""
+        if self._sending is not None and not self._sending.over and self.link is not None:
+            self._sending.abort()
+        self._end(Unreachable("the session was closed"))
+
+    # -- what the connection tells
+
+    def bound(self, link: Link) -> None:
+        """This connection carries the session from now on."""
+        self.link = link
+        self.on_bound()
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection is gone, and the session with it (requirements E.11, last rule)."""
+        error = Unreachable(reason)
+        self._end(error)
+        self.on_failed(error)
+
+    def next_chunk(self) -> Frame | None:
+        """The next chunk to write; None: nothing to send now."""
+        return self._sending.next_chunk() if self._sending is not None else None
+
+    def owns(self, transaction_id: str) -> bool:
+        """Whether a reply with this transaction id is to a chunk of ours."""
+        return self._sending is not None and self._sending.owns(transaction_id)
+
+    def replied(self, reply: Reply) -> None:
+        if self._sending is not None:
+            self._sending.replied(reply)
+            if self.link is not None and not self._sending.over:
+                self.link.has_content(self)
+
+    def reported(self, report: Report) -> None:
+        if self._sending is not None:
+            self._sending.reported(report)
+
+    def begun(self, send: Send) -> None:
+        """A chunk begins."""
+        if self._receiving is not None:
+            self._receiving.begun(send)
+
+    def data(self, octets: memoryview) -> None:
+        if self._receiving is not None:
+            self._receiving.data(octets)
+
+    def ended(self, flag: Flag) -> None:
+        if self._receiving is not None:
+            self._receiving.ended(flag)
+
+    # -- ours
+
+    def _transmit(self, head: Reply | Report) -> None:
+        if self.link is not None:
+            self.link.transmit(head, self)
+
+    def _silent(self) -> None:
+        self.on_failed(TimedOut(f"no octets for {self._transfer.stall_timeout:g} s"))
+
+    def _end(self, error: DeliveryError) -> None:
+        self.link = None
+        if self._receiving is not None:
+            self._receiving.close(error.reason)
+            self._receiving = None
+        if self._sending is not None:
+            self._sending.fail(error)

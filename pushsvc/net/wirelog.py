@@ -1,0 +1,37 @@
+"""One log line per SIP request and per final answer, without bodies and credentials; MSRP frames at debug."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger, LogLevel
+
+from pushsvc.net.observer import Direction
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Message, Request
+
+
+class WireLog:
+    """An observer that logs (INTERFACES §7)."""
+
+    log = Logger()
+
+    def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
+        facts = {
+            "dir": direction.value,
+            "call_id": message.call_id,
+            "from": str(message.from_.uri),
+            "to": str(message.to.uri),
+            "peer": str(hop),
+        }
+        if isinstance(message, Request):
+            self.log.info("sip req", method=message.method, **facts)
+        else:
+            level = LogLevel.debug if message.status < 200 else LogLevel.info
+            self.log.emit(level, "sip resp", code=message.status, method=message.cseq.method, **facts)
+
+    def sip_unreadable(self, hop: Hop, reason: str) -> None:
+        self.log.warn("sip unreadable", reason=reason, peer=str(hop))
+
+    def sip_retransmissions(self, count: int) -> None: ...
+
+    def msrp(self, direction: Direction, summary: str, size: int, call_id: str, peer: str) -> None:
+        self.log.debug("msrp", dir=direction.value, frame=summary, size=size, call_id=call_id, peer=peer)

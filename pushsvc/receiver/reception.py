@@ -1,0 +1,241 @@
+"""One incoming push, as a straight story: who calls, what the policy says, the answer, the content into the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushsvc import push, sdp
+from pushsvc.errors import Refused
+from pushsvc.receiver.caller import Networks, caller_of
+from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.inbox_entry import Arriving
+from pushsvc.receiver.part import Part
+from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
+from pushsvc.sessions import Invitation, Send, Sessions, Wanted
+from pushsvc.sessions import Take as TakeLine
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Request
+from pushsvc.sip.uri import SipUri
+
+MAX_MESSAGE_BODY = 8192  # SECURITY part 5: a MESSAGE is for small content
+RETRY_AFTER = 30  # seconds, when the disk takes nothing for now
+MESSAGE_REFUSALS = {488: 415}  # a MESSAGE has no offer that could be unacceptable: its type is
+
+
+@attrs.frozen
+class Host:
+    """Whose pushes these are, and what the answers say: `user` None takes any, `types` is what is announced.
+
+    `declined(cause)` is told of each file that is not taken. `plain`: MSRP without TLS is taken, too.
+    """
+
+    user: str | None
+    targeting: push.Targeting
+    types: tuple[str, ...]
+    trusted: Networks = ()
+    accept_contact_in_response: bool = True
+    plain: bool = False
+    declined: Callable[[str], None] = lambda cause: None
+
+
+class Reception:
+    """Decides about each invitation and each message, and keeps what comes in."""
+
+    log = Logger()
+
+    def __init__(self, sessions: Sessions, policy: Policy, inbox: Inbox, host: Host) -> None:
+        self.policy = policy
+        self.host = host
+        self._sessions = sessions
+        self._inbox = inbox
+        sessions.on_invitation = lambda invitation: self._begin(self._invited(invitation))
+        sessions.on_message = lambda request, source: self._begin(self._messaged(request, source))
+
+    # -- INVITE
+
+    async def _invited(self, invitation: Invitation) -> None:
+        request = invitation.request
+        caller = caller_of(request, invitation.source, self.host.trusted)
+        servable = [line for line in invitation.lines if self._can_serve(line)]
+        if not self._is_ours(request):
+            invitation.refuse(404)
+            return
+        if not servable:
+            invitation.refuse(488, [("Warning", sdp.warning("pushsvc", invitation.lines))])
+            return
+        verdict = await self._judged(caller, [FileAsked.of_line(line) for line in servable], invitation)
+        match verdict:
+            case None:
+                self.log.info("push withdrawn before it was decided", call_id=request.call_id)
+            case Refuse():
+                self._refuse(invitation, verdict)
+            case Take():
+                self._accept(invitation, caller, servable, verdict)
+
+    async def _judged(
+        self, caller: Caller, files: Sequence[FileAsked], invitation: Invitation | None = None
+    ) -> Verdict | None:
+        """The verdict; None when the caller did not wait for it."""
+        verdict = self.policy.judge(caller, files)
+        if not isinstance(verdict, Deferred):
+            return verdict
+        if invitation is not None:
+            invitation.ring()
+            invitation.on_cancelled = verdict.cancel
+        try:
+            return await verdict
+        except CancelledError:
+            return None
+
+    def _can_serve(self, line: sdp.MediaOffer) -> bool:
+        """A line with a file-range is the rest of a file whose start we do not keep: it is offered again, whole."""
+        usable = line.problem is None and not line.refused and line.file_range is None
+        return usable and (line.secure or self.host.plain)
+
+    def _refuse(self, invitation: Invitation, refuse: Refuse) -> None:
+        self.host.declined(refuse.cause.value)
+        self.log.info(
+            "push declined: {reason}",
+            reason=refuse.reason,
+            cause=refuse.cause.value,
+            call_id=invitation.request.call_id,
+        )
+        invitation.refuse(refuse.status, refusal_headers(refuse))
+
+    def _accept(self, invitation: Invitation, caller: Caller, servable: Sequence[sdp.MediaOffer], taken: Take) -> None:
+        for verdict in taken.files:
+            if verdict.cause is not None:
+                self.host.declined(verdict.cause.value)
+        verdicts = {line.index: verdict for line, verdict in zip(servable, taken.files, strict=True) if verdict.taken}
+        takes = [
+            self._take(invitation, caller, line, verdicts[line.index]) if line.index in verdicts else None
+            for line in invitation.lines
+        ]
+        invitation.accept(takes, self._describe, self.host.types)
+
+    def _take(self, invitation: Invitation, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict) -> TakeLine:
+        selector = line.selector
+        wanted = Wanted(
+            accepts=verdict.accepts,
+            make_sink=lambda send: self._part(invitation.request, caller, line, verdict, send),
+            max_size=verdict.max_size,
+            expected_size=selector.size if selector is not None else None,
+            one_content=selector is not None,
+        )
+        return TakeLine(wanted, self.host.types, verdict.max_size)
+
+    def _part(self, request: Request, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict, send: Send) -> Part:
+        headers = {name.lower(): value for name, value in send.headers}
+        disposition = push.parse_content_disposition(headers.get("content-disposition", ""))
+        selector = line.selector or sdp.FileSelector(None, None, None, None)
+        about = Arriving(
+            sender=caller.uri,
+            asserted=caller.asserted,
+            to=str(request.to.uri),
+            name=selector.name or (disposition.filename if disposition else None) or "",
+            type=send.content_type or selector.type or "application/octet-stream",
+            mode="msrp",
+            call_id=request.call_id,
+            key=line.transfer_id or "",
+            size=selector.size,
+            sha1=selector.sha1,
+            title=line.title,
+            description=push.parse_content_description(headers.get("content-description", "")) or None,
+            disposition=disposition.kind if disposition else line.disposition,
+            application=application_of(request),
+        )
+        return self._inbox.part(about, verdict.max_size)
+
+    def _describe(self, contact: SipUri) -> list[tuple[str, str]]:
+        return push.answer_headers(
+            contact_uri=contact,
+            targeting=self.host.targeting,
+            accept_contact_in_response=self.host.accept_contact_in_response,
+        )
+
+    # -- MESSAGE
+
+    async def _messaged(self, request: Request, source: Hop) -> None:
+        """200 only when the content is in the inbox (promise 2)."""
+        caller = caller_of(request, source, self.host.trusted)
+        unfit = self._unfit(request)
+        if unfit is not None:
+            self._sessions.respond(request, unfit)
+            return
+        about = message_about(request, caller)
+        verdict = await self._judged(caller, [FileAsked(None, about.name, about.type, len(request.body))])
+        if isinstance(verdict, Refuse):
+            self.host.declined(verdict.cause.value)
+            status = MESSAGE_REFUSALS.get(verdict.status, verdict.status)
+            accept = [("Accept", ", ".join(self.host.types))] if verdict.cause is Cause.TYPE else []
+            self._sessions.respond(request, status, [*refusal_headers(verdict), *accept])
+            return
+        try:
+            await self._inbox.store(about, request.body)
+        except OSError as error:
+            self.log.error("message not kept: {reason}", reason=error.strerror, call_id=request.call_id)
+            self._sessions.respond(request, 503, [("Retry-After", str(RETRY_AFTER))])
+        except Refused as refused:
+            self._sessions.respond(request, refused.status)
+        else:
+            self._sessions.respond(request, 200)
+
+    def _unfit(self, request: Request) -> int | None:
+        if not self._is_ours(request):
+            return 404
+        if request.headers.get("content-type") is None:
+            return 415 if request.body else 400
+        return 413 if len(request.body) > MAX_MESSAGE_BODY else None
+
+    # -- both
+
+    def _is_ours(self, request: Request) -> bool:
+        user = request.uri.user if isinstance(request.uri, SipUri) else None
+        return self.host.user is None or user is None or user == self.host.user
+
+    def _begin(self, story: object) -> None:
+        Deferred.fromCoroutine(story).addErrback(self._bug)  # type: ignore[arg-type]
+
+    def _bug(self, failure: Failure) -> None:
+        self.log.failure("a bug: a push was not dealt with", failure)
+
+
+def message_about(request: Request, caller: Caller) -> Arriving:
+    """What a MESSAGE says of its content."""
+    headers = request.headers
+    disposition = push.parse_content_disposition(headers.get("content-disposition") or "")
+    return Arriving(
+        sender=caller.uri,
+        asserted=caller.asserted,
+        to=str(request.to.uri),
+        name=(disposition.filename if disposition else None) or "",
+        type=headers.get("content-type") or "",
+        mode="message",
+        call_id=request.call_id,
+        key=headers.get(push.PUSH_ID) or "",
+        title=headers.get("subject"),
+        description=push.parse_content_description(headers.get("content-description") or "") or None,
+        disposition=disposition.kind if disposition else None,
+        application=application_of(request),
+    )
+
+
+def application_of(request: Request) -> str | None:
+    """The application that a request is meant for, by its Accept-Contact (F-07)."""
+    return next(iter(push.named_in(request.headers.all("accept-contact"))), None)
+
+
+def refusal_headers(refuse: Refuse) -> list[tuple[str, str]]:
+    """Warning and Retry-After, where the verdict has them."""
+    headers = []
+    if refuse.warning is not None:
+        code, text = refuse.warning
+        headers.append(("Warning", f'{code} pushsvc "{text}"'))
+    if refuse.retry_after is not None:
+        headers.append(("Retry-After", str(refuse.retry_after)))
+    return headers

@@ -1,0 +1,142 @@
+"""Builds push-receiver bottom up, and is the only place of it that knows all classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.web.client import Agent
+
+from pushsvc import push
+from pushsvc.api.events import EventLog
+from pushsvc.api.site import ApiSite
+from pushsvc.api.tokens import read_tokens
+from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.net.observer import Observers
+from pushsvc.net.wirelog import WireLog
+from pushsvc.ops.metrics import ReceiverMetrics
+from pushsvc.receiver.capabilities import capabilities
+from pushsvc.receiver.decisions import Decisions
+from pushsvc.receiver.events import Events, Hook
+from pushsvc.receiver.hooks import CommandHook, Webhook
+from pushsvc.receiver.http_api import receiver_api
+from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.inbox_entry import Entry
+from pushsvc.receiver.policy import Policy
+from pushsvc.receiver.reception import Host, Reception
+from pushsvc.wiring.counting import Counting
+from pushsvc.wiring.daemon import Daemon
+from pushsvc.wiring.network import Network, Product
+from pushsvc.wiring.threads import Threads
+
+SYNC_THREADS = 4  # syncs of different files wait for the disk side by side
+
+
+def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None) -> IService:
+    """The receiver as one service. Raises ConfigErrors, OSError, ValueError."""
+    metrics = ReceiverMetrics()
+    observer = Observers((Counting(metrics), WireLog()))
+    product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
+    network = Network(config, reactor, observer, product)
+    work = Receiving(config, reactor, network, metrics)
+    tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
+    root = receiver_api(
+        inbox=work.inbox,
+        decisions=work.decisions,
+        events=work.events,
+        event_log=work.event_log,
+        account=lambda: {"identity": str(config.sip.identity), "registered": False},
+        obstacles=lambda: daemon.obstacles() | work.obstacles(),
+        metrics=metrics.exposition,
+    )
+    site = ApiSite(root, reactor, tokens=tokens)
+    daemon = Daemon("receiver", config, reactor, network, metrics, work, site, ready_file)
+    return daemon
+
+
+class Receiving:
+    """What push-receiver is for (`wiring.daemon.Work`)."""
+
+    def __init__(self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics) -> None:
+        self._metrics = metrics
+        self._sessions = network.sessions
+        self._threads = Threads(reactor, "inbox", SYNC_THREADS)
+        self.event_log = EventLog(reactor)
+        self.inbox = Inbox(config.inbox_dir, reactor, network.tokens, self._threads, arrived=self._arrived)
+        self.events = Events(self.event_log, self.inbox.directory, hooks_of(config, reactor))
+        self.decisions = Decisions(reactor, network.tokens, self.events.decision)
+        self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
+        network.sessions.capabilities = lambda: capabilities(self._reception.host, network.local_end(), config.accept)
+        metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
+        metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))
+        metrics.registration(False)
+
+    async def _start(self) -> None:
+        self._threads.start()
+        await self.inbox.start()
+
+    def start(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._start())
+
+    def drain(self) -> Deferred[Any]:
+        self.decisions.close()
+        return self._sessions.when_idle()
+
+    async def _stop(self) -> None:
+        self.events.stop()
+        await self.inbox.stop()
+        self._threads.stop()
+
+    def stop(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    def apply(self, config: ReceiverConfig) -> None:
+        self._reception.policy = self._policy(config)
+        self._reception.host = host_of(config, self._metrics)
+
+    def obstacles(self) -> dict[str, str]:
+        return {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
+
+    def _policy(self, config: ReceiverConfig) -> Policy:
+        return Policy(
+            allow=config.accept.allow,
+            types=config.accept.types,
+            max_size=config.accept.max_size,
+            rules=config.rule,
+            free_min=config.accept.free_min,
+            free=self.inbox.free,
+            decisions=self.decisions,
+        )
+
+    def _arrived(self, entry: Entry) -> None:
+        self._metrics.received()
+        self.events.received(entry)
+
+
+def host_of(config: ReceiverConfig, metrics: ReceiverMetrics) -> Host:
+    """What the configuration says of us."""
+    sip = config.sip
+    return Host(
+        user=sip.identity.user,
+        targeting=push.Targeting(
+            sip.service, config.registration.applications, sip.service_require, sip.service_explicit
+        ),
+        types=config.accept.types,
+        trusted=sip.trusted_peers,
+        accept_contact_in_response=sip.accept_contact_in_response,
+        plain=config.msrp.allow_plain,
+        declined=metrics.declined,
+    )
+
+
+def hooks_of(config: ReceiverConfig, reactor: Any) -> list[Hook]:
+    """The hooks that are configured."""
+    hooks: list[Hook] = []
+    if config.hooks.command:
+        hooks.append(CommandHook(config.hooks.command, reactor, reactor))
+    if config.hooks.webhook:
+        hooks.append(Webhook(config.hooks.webhook, HTTPClient(Agent(reactor)), reactor))
+    return hooks

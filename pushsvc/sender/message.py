@@ -1,0 +1,80 @@
+"""Small content in one SIP MESSAGE (RFC 3428): whether it fits, and sending it. It makes no session (R-INF-3)."""
+
+from __future__ import annotations
+
+from pushsvc import push
+from pushsvc.errors import DeliveryError
+from pushsvc.sender.job import AttemptResult, FileResult, FileState, Job
+from pushsvc.sender.ways import Ways
+from pushsvc.sessions import opening_request, refusal
+from pushsvc.sip.codec import encode
+from pushsvc.sip.headers import Via
+from pushsvc.sip.message import Request
+from pushsvc.sip.uri import SipUri
+
+LONGEST_VIA = Via("TCP", "x" * 64, 65535, (("branch", "z9hG4bK" + "x" * 16), ("rport", None)))
+
+
+class Message:
+    """One attempt by MESSAGE."""
+
+    def __init__(self, ways: Ways, job: Job) -> None:
+        self._ways = ways
+        self._job = job
+        self._call_id = ways.tokens.word(24)
+        self._tag = ways.tokens.word(16)
+        self._target = SipUri.parse(job.to)
+        self._fields = ways.caller.message(job, ways.clock.seconds()) if len(job.contents) == 1 else []
+
+    def why_not(self) -> str | None:
+        """Why this push does not go by MESSAGE, in words; None: it does (R-GEN-1, A-01)."""
+        job = self._job
+        if job.mode == "msrp":
+            return "MSRP was asked for"
+        if len(job.contents) != 1:
+            return "a MESSAGE carries one content"
+        if job.size > push.MAX_MESSAGE:
+            return f"{job.size} octets do not fit into a MESSAGE"
+        if not push.fits_message(len(encode(self._request(LONGEST_VIA, bytes(job.size))))):
+            return f"the request would be larger than {push.MAX_MESSAGE} octets"
+        return None
+
+    async def send(self) -> AttemptResult:
+        """200 is delivery, 202 is somebody's promise. Raises Refused, TimedOut or Unreachable."""
+        body = self._job.contents[0].path.read_bytes()
+        self._ways.began(self._call_id, self._job)
+        next_hop = self._ways.caller.route or self._target
+        exchange = await self._ways.sessions.ask(lambda via: self._request(via, body), next_hop)
+        response = exchange.response
+        if response.status >= 300:
+            return self.result(str(exchange.hop), response.status, response.reason, refusal(response))
+        return self.result(str(exchange.hop), response.status, response.reason)
+
+    def result(
+        self,
+        peer: str | None = None,
+        status: int | None = None,
+        reason: str | None = None,
+        failure: DeliveryError | None = None,
+    ) -> AttemptResult:
+        """The result that this status makes."""
+        content = self._job.contents[0]
+        states = {200: FileState.DELIVERED, 202: FileState.UNCONFIRMED}
+        state = FileState.FAILED if failure is not None or status is None else states.get(status, FileState.UNCONFIRMED)
+        return AttemptResult(
+            files=(FileResult(content.name, state, status),) if state is not FileState.FAILED else (),
+            mode="message",
+            why_mode="the whole request fits into one MESSAGE",
+            call_id=self._call_id,
+            peer=peer,
+            sip_status=status,
+            sip_reason=reason,
+            octets_acknowledged=content.size if state is FileState.DELIVERED else 0,
+            failure=failure,
+        )
+
+    def _request(self, via: Via, body: bytes) -> Request:
+        caller = self._ways.caller
+        return opening_request(
+            "MESSAGE", self._target, via, self._tag, self._call_id, 1, self._fields, body, route=caller.route
+        )

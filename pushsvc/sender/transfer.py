@@ -1,0 +1,140 @@
+"""One attempt by INVITE and MSRP: a session, all contents at once, each line closed when its content has arrived."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.logger import Logger
+
+from pushsvc.errors import DeliveryError, Refused
+from pushsvc.sender.content import offered, opened
+from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
+from pushsvc.sender.ways import Ways
+from pushsvc.sessions import Call, ConfirmedBy, Line, Progress, Session
+from pushsvc.sip.uri import SipUri
+
+
+class Transfer:
+    """Run it once, then ask for its result, whether it failed or not."""
+
+    log = Logger()
+
+    def __init__(self, ways: Ways, job: Job, progress: Progress, why: str) -> None:
+        self._ways = ways
+        self._job = job
+        self._progress = progress
+        self._why = why
+        self._call_id = ways.tokens.word(24)
+        self._session: Session | None = None
+        self._peer: str | None = None
+        self._results: dict[int, FileResult] = {}
+        self._errors: list[DeliveryError] = []
+        self._octets = dict.fromkeys(range(len(job.contents)), (0, 0))
+        self._one_offer = DeferredLock()
+
+    async def run(self) -> None:
+        """Raises DeliveryError when no session came about; what happens to single contents is in the result."""
+        self._ways.began(self._call_id, self._job)
+        self._ways.lingering.end(self._job.to)
+        self._session = session = await self._ways.sessions.dial(self._call())
+        self._peer = session.peer
+        try:
+            await gatherResults(
+                [Deferred.fromCoroutine(self._send(index, line)) for index, line in enumerate(session.lines)],
+                consumeErrors=True,
+            )
+        except BaseException:
+            session.close("withdrawn")
+            raise
+        if self._errors:
+            session.close(self._errors[0].reason)
+        else:
+            self._ways.lingering.keep(self._job.to, session)
+
+    def result(self, failure: DeliveryError | None = None) -> AttemptResult:
+        """How it went so far."""
+        failure = failure or next(iter(self._errors), None)
+        said = failure if isinstance(failure, Refused) else None
+        in_session = self._session is not None
+        return AttemptResult(
+            files=tuple(self._results.get(index, _nothing(content)) for index, content in self._contents())
+            if in_session
+            else (),
+            mode="msrp",
+            why_mode=self._why,
+            call_id=self._call_id,
+            peer=self._peer,
+            sip_status=200 if in_session else said.status if said and said.protocol == "sip" else None,
+            sip_reason="OK" if in_session else said.reason if said and said.protocol == "sip" else None,
+            msrp_status=self._msrp_status(said),
+            octets_acknowledged=sum(acknowledged for _, acknowledged in self._octets.values()),
+            failure=failure,
+        )
+
+    def _call(self) -> Call:
+        ways, job = self._ways, self._job
+        return Call(
+            SipUri.parse(job.to),
+            tuple(offered(job, content) for content in job.contents),
+            lambda contact, interval, min_se: ways.caller.invite(job, contact, interval, min_se),
+            self._call_id,
+            session_expires=ways.caller.session_expires,
+            user=ways.caller.identity.user,
+            route=ways.caller.route,
+            answer_timeout=ways.answer_timeout,
+            secure=ways.secure,
+            setup=ways.setup,
+        )
+
+    async def _send(self, index: int, line: Line) -> None:
+        content = self._job.contents[index]
+        if not line.is_open:
+            self._results[index] = FileResult(content.name, FileState.REFUSED)
+            return
+        try:
+            with opened(self._job, content) as octets:
+                receipt = await line.send(octets, lambda sent, acknowledged: self._moved(index, sent, acknowledged))
+        except DeliveryError as error:
+            code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None
+            self._results[index] = FileResult(content.name, FileState.FAILED, code)
+            self._errors.append(error)
+            return
+        except OSError as error:
+            self._results[index] = FileResult(content.name, FileState.FAILED)
+            self._errors.append(Refused(500, f"content cannot be read: {error.strerror}", protocol="local"))
+            return
+        confirmed = receipt.confirmed_by is not ConfirmedBy.NONE
+        self._results[index] = FileResult(
+            content.name, FileState.DELIVERED if confirmed else FileState.UNCONFIRMED, 200 if confirmed else None
+        )
+        self._moved(index, content.size, content.size)
+        await self._close_line(index)
+
+    async def _close_line(self, index: int) -> None:
+        """A file that is finished is closed by port 0 while others run; the last one by BYE (rule A-21)."""
+        await self._one_offer.acquire()
+        try:
+            session = self._session
+            running = [other for other in self._octets if other not in self._results]
+            if session is not None and running and self._ways.close_at_once:
+                await session.close_lines([index])
+        except DeliveryError as error:
+            self.log.info("a finished line stays open: {reason}", reason=error.reason, call_id=self._call_id)
+        finally:
+            self._one_offer.release()
+
+    def _moved(self, index: int, sent: int, acknowledged: int) -> None:
+        self._octets[index] = (sent, acknowledged)
+        self._progress(sum(sent for sent, _ in self._octets.values()), sum(known for _, known in self._octets.values()))
+
+    def _contents(self) -> list[tuple[int, ContentFile]]:
+        return list(enumerate(self._job.contents))
+
+    def _msrp_status(self, said: Refused | None) -> int | None:
+        if said is not None and said.protocol == "msrp":
+            return said.status
+        delivered = any(each.result is FileState.DELIVERED for each in self._results.values())
+        return 200 if delivered else None
+
+
+def _nothing(content: ContentFile) -> FileResult:
+    return FileResult(content.name, FileState.FAILED)

@@ -1,0 +1,35 @@
+"""The session manager: joins one SIP dialog with its MSRP sessions, and hands out Deferreds for whole sessions.
+
+The only floor that sender and receiver use to speak to the network.
+"""
+
+from pushsvc.msrp.chunk import Send
+from pushsvc.msrp.outgoing import ConfirmedBy
+from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.msrp_sending import Progress
+from pushsvc.net.observer import Direction
+from pushsvc.sessions.dialing import Call
+from pushsvc.sessions.fields import opening_request
+from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.invitation import Invitation, Take
+from pushsvc.sessions.manager import Sessions
+from pushsvc.sessions.refusal import refusal
+from pushsvc.sessions.session import Ended, Line, Session
+
+__all__ = [
+    "Call",
+    "ConfirmedBy",
+    "Direction",
+    "Ended",
+    "Floors",
+    "Invitation",
+    "Line",
+    "Progress",
+    "Send",
+    "Session",
+    "Sessions",
+    "Take",
+    "Wanted",
+    "opening_request",
+    "refusal",
+]

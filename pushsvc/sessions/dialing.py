@@ -1,0 +1,161 @@
+"""From a target and files to an open session: INVITE, answer, ACK, MSRP connection. One sentence, one await."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+
+from pushsvc import sdp
+from pushsvc.errors import BadMessage, DeliveryError, ProtocolError, TimedOut, Unreachable
+from pushsvc.net.alarm import Alarm
+from pushsvc.net.user_agent import Exchange
+from pushsvc.sessions.fields import Fields, opening_request
+from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.refusal import refusal
+from pushsvc.sessions.session import Line, Session
+from pushsvc.sip.dialog import Dialog
+from pushsvc.sip.headers import Via
+from pushsvc.sip.message import Request
+from pushsvc.sip.session_timer import SHORTEST, SessionTimer, min_se_of
+from pushsvc.sip.uri import SipUri
+
+INTERVAL_TRIES = 2  # a 422 names what is enough: whoever answers 422 again does not mean it
+
+
+@attrs.frozen
+class Call:
+    """Whom to invite and to which files, whose paths are filled in here.
+
+    `describe(contact, session_expires, min_se)` gives the headers from From to Content-Type. Times are seconds;
+    `answer_timeout` counts from the first provisional answer.
+    """
+
+    target: SipUri
+    files: tuple[sdp.FileOffer, ...]
+    describe: Callable[[SipUri, int, int], Fields]
+    call_id: str
+    session_expires: int = 1800
+    user: str | None = None
+    route: SipUri | None = None
+    answer_timeout: float = 180.0
+    secure: bool = True
+    setup: str = "actpass"
+
+
+class Dialing:
+    """One call on its way to becoming a session. `begun` is told of the session before anything can happen to it."""
+
+    def __init__(
+        self, floors: Floors, call: Call, begun: Callable[[Session], None], forget: Callable[[Session], None]
+    ) -> None:
+        self._floors = floors
+        self._call = call
+        self._begun = begun
+        self._forget = forget
+        self._tag = floors.tokens.word(16)
+        self._cseq = 0
+        self._interval = call.session_expires
+        self._min_se = SHORTEST
+        self._patience_lost = False
+        self._msrp = [floors.msrp.open(call.call_id, secure=call.secure) for _ in call.files]
+
+    async def dial(self) -> Session:
+        """The session, open. Raises Refused, TimedOut or Unreachable; whatever was begun is ended then."""
+        offer = self._offer()
+        try:
+            exchange = await self._answered(offer)
+            if exchange.response.status >= 300:
+                raise refusal(exchange.response)
+            session = self._made(offer, exchange)
+        except BaseException:
+            for msrp in self._msrp:
+                self._floors.msrp.close(msrp)
+            raise
+        try:
+            await session.acknowledge(exchange)
+            await session.agree(_answer_in(exchange))
+        except BaseException as error:
+            session.close(error.reason if isinstance(error, DeliveryError) else "withdrawn")
+            raise
+        return session
+
+    def _offer(self) -> sdp.Description:
+        files = [attrs.evolve(file, path=(msrp.own,)) for file, msrp in zip(self._call.files, self._msrp, strict=True)]
+        local = self._floors.local_end(secure=self._call.secure, setup=self._call.setup)
+        return sdp.offer(local, files, (self._floors.session_number(), 1))
+
+    async def _answered(self, offer: sdp.Description) -> Exchange:
+        for _ in range(INTERVAL_TRIES):
+            exchange = await self._invite(offer)
+            if exchange.response.status != 422 or not self._raised(exchange):
+                break
+        return exchange
+
+    def _raised(self, exchange: Exchange) -> bool:
+        """Whether the 422 says what would be enough, and it is more than we asked for (RFC 4028 §7.3)."""
+        enough = min_se_of(exchange.response)
+        if enough is None or enough <= self._interval:
+            return False
+        self._interval = self._min_se = enough
+        return True
+
+    async def _invite(self, offer: sdp.Description) -> Exchange:
+        self._cseq += 1
+        body = sdp.format(offer)
+        next_hop = self._call.route or self._call.target
+        asking = Deferred.fromCoroutine(
+            self._floors.agent.request(lambda via: self._request(via, body), next_hop, lambda _: self._proceeding())
+        )
+        self._patience = Alarm(self._floors.clock, lambda: self._lose_patience(asking))
+        try:
+            return await asking
+        except CancelledError:
+            if not self._patience_lost:
+                raise
+            raise TimedOut(f"no final answer within {self._call.answer_timeout:g} s") from None
+        finally:
+            self._patience.clear()
+
+    def _request(self, via: Via, body: bytes) -> Request:
+        call = self._call
+        contact = self._floors.agent.contact(call.user, via.transport.lower())
+        fields = call.describe(contact, self._interval, self._min_se)
+        return opening_request(
+            "INVITE", call.target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route
+        )
+
+    def _proceeding(self) -> None:
+        """A client has no timer of its own once a provisional answer came (RFC 3261 §17.1.1): this is ours."""
+        if not self._patience.is_set:
+            self._patience.after(self._call.answer_timeout)
+
+    def _lose_patience(self, asking: Deferred[Exchange]) -> None:
+        self._patience_lost = True
+        asking.cancel()
+
+    def _made(self, offer: sdp.Description, exchange: Exchange) -> Session:
+        try:
+            dialog = Dialog.from_answer(exchange.request, exchange.response)
+        except BadMessage as error:
+            raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error
+        session = Session(
+            self._floors,
+            dialog,
+            [Line(view, msrp) for view, msrp in zip(sdp.media(offer), self._msrp, strict=True)],
+            ours=offer,
+            theirs=None,
+            fields=self._call.describe(dialog.contact, self._interval, self._min_se),
+            timer=SessionTimer.agreed_by_answer(exchange.response),
+            forget=self._forget,
+        )
+        self._begun(session)
+        return session
+
+
+def _answer_in(exchange: Exchange) -> sdp.Description:
+    try:
+        return sdp.parse(exchange.response.body)
+    except ProtocolError as error:
+        raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error

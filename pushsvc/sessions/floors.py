@@ -1,0 +1,38 @@
+"""What every session stands on: the user agent, the MSRP endpoint, time and chance, and how long to wait."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from pushsvc import sdp
+from pushsvc.machine import Tokens
+from pushsvc.net.msrp_endpoint import MsrpEndpoint
+from pushsvc.net.user_agent import UserAgent
+from pushsvc.sip.session_timer import SHORTEST
+from pushsvc.sip.transaction import Settings
+
+
+@attrs.frozen
+class Floors:
+    """Given to each session whole. Times are seconds; `setup` is what we offer, `prefer_active` what we answer."""
+
+    agent: UserAgent
+    msrp: MsrpEndpoint
+    tokens: Tokens
+    clock: IReactorTime
+    settings: Settings = Settings()
+    bind_timeout: float = 30.0
+    session_expires: int = 1800
+    min_se: int = SHORTEST
+    cema: bool = False
+
+    def local_end(self, *, secure: bool, setup: str = "actpass") -> sdp.LocalEnd:
+        """Our end of the media, for offers and answers."""
+        host, port = self.msrp.host_and_port(secure)
+        prints = (sdp.Fingerprint("sha-256", self.msrp.fingerprint),) if secure else ()
+        return sdp.LocalEnd(host, port, secure, setup, prints, self.cema)
+
+    def session_number(self) -> int:
+        """A number for the `o=` line that no other session has."""
+        return int(self.tokens.fraction() * 2**62) + 1

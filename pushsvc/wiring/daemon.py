@@ -1,0 +1,175 @@
+"""A daemon's life: in which order it opens, when it is ready, how it drains, in which order it closes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushsvc.api.site import ApiSite
+from pushsvc.api.tokens import read_tokens
+from pushsvc.config.shared import Config
+from pushsvc.config.values import UnixListen
+from pushsvc.errors import Misuse, PushsvcError
+from pushsvc.ops.exits import exit_for, give_up
+from pushsvc.ops.metrics import Metrics
+from pushsvc.ops.reactor_lag import ReactorLag
+from pushsvc.ops.ready import ReadyFile
+from pushsvc.ops.reload import Reload
+from pushsvc.ops.sd_notify import Notifier, WatchdogService, watchdog_interval
+from pushsvc.ops.signals import SignalService
+from pushsvc.wiring.network import Network, identity_of
+
+CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
+RELOADABLE = ("log", "tls", "api", "accept", "rule")  # sections; of the others a change needs a restart
+
+
+class Work(Protocol):
+    """What the daemon is for: its store, and what runs."""
+
+    def start(self) -> Deferred[None]:
+        """Open the store and begin. Fails with OSError when that cannot be."""
+
+    def drain(self) -> Deferred[None]:
+        """Begin nothing new; fires when what runs has come to its end. Cancelling stops waiting."""
+
+    def stop(self) -> Deferred[None]:
+        """Close the store. Always fires."""
+
+    def apply(self, config: Any) -> None:
+        """Take over what may change while running."""
+
+
+class Daemon(MultiService):
+    """Opens: listeners, API, store; then it is ready. Closes: API, sessions, connections, store."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        role: str,
+        config: Config,
+        reactor: Any,
+        network: Network,
+        metrics: Metrics,
+        work: Work,
+        site: ApiSite,
+        ready_file: Path | None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._role = role
+        self._config = config
+        self._reactor = reactor
+        self._network = network
+        self._metrics = metrics
+        self._work = work
+        self._site = site
+        self._ready_file = ReadyFile(ready_file)
+        self._notifier = Notifier.from_environment()
+        self._api_port: IListeningPort | None = None
+        self._addresses: dict[str, Any] = {}
+        self.state = "starting"
+        network.sessions.refusing = True
+        metrics.certificate_expires(network.identity.expires_at)
+        for service in (
+            SignalService(reactor, self._notifier, Reload(config, self._notifier, self._apply), self.drain),
+            WatchdogService(reactor, self._notifier, watchdog_interval()),
+            ReactorLag(reactor, metrics.reactor_lag),
+        ):
+            service.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    # -- opening
+
+    def startService(self) -> None:
+        """Raises CannotListenError; what fails later ends the process with its exit code."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._addresses = self._network.listen()
+        self._listen_api()
+        Deferred.fromCoroutine(self._open()).addErrback(self._cannot_open)
+
+    def obstacles(self) -> dict[str, str]:
+        """What is in the way of being ready; for /readyz."""
+        return {} if self.state == "ready" else {self.state: f"the service is {self.state}"}
+
+    async def _open(self) -> None:
+        await self._work.start()
+        self._network.sessions.refusing = False
+        self.state = "ready"
+        self._metrics.ready(True)
+        uri = str(self._network.uri())
+        self._ready_file.write({"role": self._role, **self._addresses, "uri": uri})
+        self._notifier.ready(f"{self._role} ready")
+        self.log.info("{role} ready", role=self._role, uri=uri, api=self._addresses.get("api"))
+
+    def _cannot_open(self, failure: Failure) -> None:
+        error = failure.value or Misuse("no reason")
+        if not isinstance(error, OSError | PushsvcError):
+            self.log.failure("a bug: cannot start", failure)
+        give_up(self._reactor, exit_for(error), failure.getErrorMessage())
+
+    def _listen_api(self) -> None:
+        match self._config.api.listen:
+            case None:
+                return
+            case UnixListen(path=path):
+                self._api_port = self._reactor.listenUNIX(str(path), self._site, mode=0o660)
+                self._addresses["api"] = f"unix:{path}"
+            case listen:
+                self._api_port = port = self._reactor.listenTCP(listen.port, self._site, interface=listen.host)
+                host = f"[{listen.host}]" if ":" in listen.host else listen.host
+                self._addresses["api"] = f"http://{host}:{port.getHost().port}"
+
+    # -- while running
+
+    def _apply(self, config: Any) -> None:
+        """A new configuration, checked. Raises ConfigErrors before anything has changed."""
+        tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
+        identity = identity_of(config, self._reactor.seconds())
+        self._site.tokens = tokens
+        self._network.renew(identity)
+        self._metrics.certificate_expires(identity.expires_at)
+        self._work.apply(config)
+        changed = [name for name in attrs.fields_dict(type(config)) if _differs(name, config, self._config)]
+        if changed:
+            self.log.warn("restart to apply changes in {sections}", sections=", ".join(changed))
+        self._config = attrs.evolve(self._config, api=config.api)
+
+    # -- closing
+
+    def drain(self) -> Deferred[None]:
+        """Take nothing new, and give what runs `shutdown.drain` to come to its end."""
+        self.state = "stopping"
+        self._metrics.ready(False)
+        self._site.draining = True
+        self._network.sessions.refusing = True
+        return _within(self._config.shutdown.drain, self._work.drain(), self._reactor)
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        self.state = "stopping"
+        self._ready_file.remove()
+        if self._api_port is not None:
+            await maybeDeferred(self._api_port.stopListening)
+        self._site.close_idle()
+        await _within(CLOSING_SECONDS, self._network.sessions.close_all("the service stops"), self._reactor)
+        await _within(CLOSING_SECONDS, self._network.close(), self._reactor)
+        await self._work.stop()
+        await maybeDeferred(super().stopService)
+        self.log.info("{role} stopped", role=self._role)
+
+
+def _differs(name: str, new: Any, old: Any) -> bool:
+    return name not in (*RELOADABLE, "origin") and getattr(new, name) != getattr(old, name)
+
+
+def _within(seconds: float, work: Deferred[Any], clock: IReactorTime) -> Deferred[None]:
+    """Wait for this, but no longer than that; whatever came of it is its owner's to know."""
+    return work.addTimeout(max(seconds, 0.001), clock).addBoth(lambda _: None)

@@ -1,0 +1,165 @@
+"""The network side of a daemon: user agent, MSRP endpoint and session manager as the configuration wants them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, gatherResults
+
+from pushsvc import sdp
+from pushsvc.config.shared import ClientCertificate, Config
+from pushsvc.config.values import Listen
+from pushsvc.errors import ConfigError, ConfigErrors
+from pushsvc.machine import Tokens
+from pushsvc.net.identity import Identity, load_identity, self_signed
+from pushsvc.net.locate import Locator, resolve_with
+from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
+from pushsvc.net.msrp_sending import Transfer
+from pushsvc.net.observer import Observer
+from pushsvc.net.tls import Tls
+from pushsvc.net.tokens import RandomTokens
+from pushsvc.net.user_agent import UserAgent
+from pushsvc.sessions import Floors, Sessions
+from pushsvc.sip.transaction import Settings
+from pushsvc.sip.uri import SipUri
+
+
+@attrs.frozen
+class Product:
+    """Where the two daemons differ on the wire: methods, how many sessions, and how chunks are confirmed."""
+
+    allow: Sequence[str]
+    max_sessions: int
+    success_report: bool = False
+    report_timeout: float = 60.0
+
+
+class Network:
+    """Everything that has a socket but the API. `listen` opens it, `close` ends it."""
+
+    def __init__(self, config: Config, reactor: Any, observer: Observer, product: Product) -> None:
+        self.tokens: Tokens = RandomTokens()
+        self.identity = identity_of(config, reactor.seconds())
+        self._config = config
+        resolve = resolve_with(reactor.nameResolver)
+        settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
+        self.agent = UserAgent(
+            reactor, self.tokens, Locator(resolve), observer, settings, advertised(config, config.sip.listen)
+        )
+        self._tls = Tls(
+            self.identity,
+            reactor,
+            ask_client=config.tls.client_certificate is not ClientCertificate.NONE,
+            insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
+            min_version=config.tls.min_version.value,
+            authority=str(config.tls.ca) if config.tls.ca is not None else None,
+        )
+        self.msrp = MsrpEndpoint(
+            reactor,
+            self._tls,
+            self.tokens,
+            observer,
+            resolve,
+            msrp_settings(config, product),
+            advertised(config, config.msrp.listen),
+        )
+        floors = Floors(
+            self.agent,
+            self.msrp,
+            self.tokens,
+            reactor,
+            settings,
+            bind_timeout=config.msrp.bind_timeout,
+            session_expires=int(config.sip.session_expires),
+            cema=config.msrp.cema,
+        )
+        self._floors = floors
+        self.sessions = Sessions(floors, allow=product.allow, max_sessions=product.max_sessions)
+
+    def listen(self) -> dict[str, dict[str, str]]:
+        """Open every listener; where each really is, for the ready file. Raises CannotListenError."""
+        sip = {each.transport: _text(self.agent.listen(*_parts(each))) for each in self._config.sip.listen}
+        msrp = {each.transport: _text(self.msrp.listen(*_parts(each))) for each in self._config.msrp.listen}
+        return {"sip": sip, "msrp": msrp}
+
+    def local_end(self) -> sdp.LocalEnd:
+        """Our end of the media, as offers and answers state it."""
+        return self._floors.local_end(secure=self.secure)
+
+    def close(self) -> Deferred[Any]:
+        """Close every listener and connection."""
+        closing = [self.agent.stop(), *self.msrp.stop_listening()]
+        self.msrp.stop()
+        return gatherResults(closing, consumeErrors=True)
+
+    def renew(self, identity: Identity) -> None:
+        """Present this certificate from now on; connections that are up keep theirs."""
+        self.identity = identity
+        self._tls.renew(identity)
+
+    def uri(self) -> SipUri:
+        """Where a peer without a core reaches us: over TCP where that is listened on, since INVITEs are large."""
+        transport = next(name for name in ("tcp", "udp", "tls") if name in self.agent.addresses)
+        return self.agent.contact(self._config.sip.identity.user, transport)
+
+    @property
+    def secure(self) -> bool:
+        """Whether we offer MSRP over TLS: always, unless there is nothing but a plain listener."""
+        transports = {each.transport for each in self._config.msrp.listen}
+        return not transports or "tls" in transports
+
+
+def identity_of(config: Config, now: float) -> Identity:
+    """The configured certificate, or one of our own. Raises OSError, ValueError."""
+    if config.tls.certificate is not None and config.tls.private_key is not None:
+        return load_identity(config.tls.certificate, config.tls.private_key)
+    return self_signed(config.state_dir / "tls", advertised(config, config.msrp.listen) or "localhost", now)
+
+
+def advertised(config: Config, listen: Sequence[Listen]) -> str:
+    """The host for Via, Contact and MSRP paths: "" leaves it to each listener. Raises ConfigErrors."""
+    if config.sip.advertise or not any(_is_wildcard(each.host) for each in listen):
+        return config.sip.advertise
+    where = str(config.origin.path or "configuration")
+    hint = 'name the address that peers reach this machine at, as advertise = "192.0.2.10"'
+    raise ConfigErrors([ConfigError(where, "sip.advertise", "needed when listening on every address", hint)])
+
+
+def msrp_settings(config: Config, product: Product) -> MsrpSettings:
+    """The section [msrp] as the endpoint takes it."""
+    msrp = config.msrp
+    transfer = Transfer(
+        chunk=msrp.chunk,
+        window=msrp.window,
+        response_timeout=msrp.response_timeout,
+        report_timeout=product.report_timeout,
+        success_report=product.success_report,
+        stall_timeout=msrp.stall_timeout,
+    )
+    return MsrpSettings(
+        bind_timeout=msrp.bind_timeout,
+        idle_timeout=msrp.idle_timeout,
+        connect_timeout=msrp.connect_timeout,
+        sha1_fingerprints=msrp.sha1_fingerprints,
+        client_certificate_required=config.tls.client_certificate is ClientCertificate.REQUIRED,
+        transfer=transfer,
+    )
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return not host
+
+
+def _parts(listen: Listen) -> tuple[str, str, int]:
+    return listen.transport, listen.host, listen.port
+
+
+def _text(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,150 @@
+"""A whole agent on a simulated host: SIP over UDP and TCP, MSRP over TLS, and the session manager on top."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+
+from pushsvc import push, sdp
+from pushsvc.msrp.chunk import Send
+from pushsvc.net.identity import Identity, self_signed
+from pushsvc.net.locate import Locator
+from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
+from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.observer import Observers
+from pushsvc.net.tls import Tls
+from pushsvc.net.user_agent import UserAgent
+from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
+from pushsvc.sip.transaction import Settings
+from pushsvc.sip.uri import SipUri
+from tests.sim import Host, Network
+from tests.tokens import CountedTokens
+
+SIP_PORT = 5060
+MSRP_PORT = 2855
+
+
+@cache
+def identity_of(name: str) -> Identity:
+    """A self-signed certificate, made once per run: making one takes longer than a conversation."""
+    with tempfile.TemporaryDirectory() as directory:
+        return self_signed(Path(directory), name, 1_800_000_000.0)
+
+
+@attrs.frozen
+class Octets:
+    """A content in memory."""
+
+    octets: bytes
+    content_type: str = "text/plain"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.octets)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self.octets[offset : offset + size]
+
+
+@attrs.define(eq=False)
+class Kept:
+    """A sink in memory. `durable` is what `finish` gives; `discarded` says why, if it was."""
+
+    send: Send
+    octets: bytearray = attrs.Factory(bytearray)
+    durable: Deferred[object] = attrs.Factory(lambda: succeed(None))
+    finished: bool = False
+    discarded: str = ""
+
+    def write(self, offset: int, octets: memoryview) -> None:
+        end = offset + len(octets)
+        self.octets.extend(bytes(max(0, end - len(self.octets))))
+        self.octets[offset:end] = octets
+
+    def finish(self) -> Deferred[object]:
+        self.finished = True
+        return self.durable
+
+    def discard(self, why: str) -> None:
+        self.discarded = why
+
+
+class Agent:
+    """One end of a conversation."""
+
+    def __init__(self, network: Network, address: str, name: str, *, allow: tuple[str, ...] = push.RECEIVER_ALLOW):
+        self.network = network
+        self.host: Host = network.host(address)
+        self.tokens = CountedTokens(name)
+        self.name = name
+        locator = Locator(lambda host: succeed([]))
+        observer = Observers(())
+        self.settings = Settings()
+        self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
+        self.tls = Tls(identity_of(name), self.host)
+        self.msrp = MsrpEndpoint(
+            self.host, self.tls, self.tokens, observer, lambda host: succeed([]), MsrpSettings(), advertise=address
+        )
+        self.sessions = Sessions(
+            Floors(self.agent, self.msrp, self.tokens, self.host, self.settings), allow=allow
+        )
+        self.agent.listen("udp", address, SIP_PORT)
+        self.agent.listen("tcp", address, SIP_PORT)
+        self.msrp.listen("tls", address, MSRP_PORT)
+
+    # -- as a sender
+
+    def call(self, target: str, *contents: Octets) -> Call:
+        files = tuple(file_offer(content, self.tokens, index) for index, content in enumerate(contents))
+        return Call(SipUri.parse(target), files, self._describe_call(target), self.tokens.word(20), user=self.name)
+
+    def dial(self, target: str, *contents: Octets) -> Deferred[Session]:
+        return self.sessions.dial(self.call(target, *contents))
+
+    def _describe_call(self, target: str):  # type: ignore[no-untyped-def]
+        identity = SipUri.parse(f"sip:{self.name}@example.com")
+        return lambda contact, interval, min_se: push.invite_headers(
+            identity=identity,
+            target=SipUri.parse(target),
+            contact_uri=contact,
+            targeting=push.Targeting(),
+            session_expires=interval,
+            min_se=min_se,
+        )
+
+    # -- as a receiver
+
+    def accept_everything(self) -> list[Kept]:
+        """Take every line of every invitation; what comes in is kept in the list that this gives."""
+        kept: list[Kept] = []
+        self.sessions.on_invitation = lambda invitation: self.accept(invitation, kept)
+        return kept
+
+    def accept(self, invitation: Invitation, kept: list[Kept]) -> Session:
+        def make_sink(send: Send) -> Kept:
+            kept.append(Kept(send))
+            return kept[-1]
+
+        takes = [Take(Wanted(lambda type: True, make_sink), ("*",)) for _ in invitation.lines]
+        return invitation.accept(takes, self.describe_answer)
+
+    def describe_answer(self, contact: SipUri) -> list[tuple[str, str]]:
+        return push.answer_headers(contact_uri=contact, targeting=push.Targeting())
+
+
+def file_offer(content: Octets, tokens: CountedTokens, index: int = 0) -> sdp.FileOffer:
+    import hashlib
+
+    return sdp.FileOffer(
+        name=f"file{index}.txt",
+        type=content.content_type,
+        size=content.size,
+        sha1=hashlib.sha1(content.octets).digest(),
+        transfer_id=tokens.word(32),
+        path=(),
+    )

@@ -1,0 +1,376 @@
+"""A network in memory: datagrams that get lost, streams that get cut into pieces, one clock for everything.
+
+Each `Host` is a reactor as far as our code can see: it tells time, connects and listens. All hosts share one
+`Network` and so one clock and one seed; the same seed gives the same conversation to the last octet.
+Time passes only in `Network.run`, from one thing that is due to the next, so a test never waits and a
+conversation that hangs says so at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError, ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.interfaces import (
+    IConnector,
+    IConsumer,
+    IListeningPort,
+    IPushProducer,
+    IReactorTCP,
+    IReactorTime,
+    IReactorUDP,
+    ITCPTransport,
+    IUDPTransport,
+)
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+FIRST_EPHEMERAL_PORT = 40000
+SEGMENT = 1400
+WINDOW = 65536
+
+
+@attrs.define
+class Weather:
+    """How bad the network is. `loss` and `duplicate` are chances per datagram, times are seconds."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    delay: float = 0.01
+    jitter: float = 0.0
+    segment: int = SEGMENT
+    window: int = WINDOW
+    cut: float = 0.0  # chance, per delivered piece, that a stream breaks there
+
+
+class Network:
+    """Every host, wire and octet under way."""
+
+    def __init__(self, seed: int = 0, weather: Weather | None = None) -> None:
+        self.clock = Clock()
+        self.chance = random.Random(seed)
+        self.weather = weather or Weather()
+        self.sockets: dict[tuple[str, int], UdpSocket] = {}
+        self.listeners: dict[tuple[str, int], Listener] = {}
+        self.streams: list[Stream] = []
+        self.transcript: list[str] = []
+        self.unplugged: set[str] = set()
+
+    def host(self, address: str) -> Host:
+        """A machine at this IPv4 address: what our code takes for its reactor."""
+        return Host(self, address)
+
+    def unplug(self, address: str) -> None:
+        """The machine vanishes: nothing is answered any more, its streams go silent."""
+        self.unplugged.add(address)
+
+    def run(self, until: Deferred[Any], limit: float = 4000.0) -> Any:
+        """Let time pass until the Deferred has a result; give it, or raise its failure."""
+        result: list[Any] = []
+        until.addBoth(result.append)
+        end = self.clock.seconds() + limit
+        while not result and self.clock.getDelayedCalls() and self.clock.seconds() < end:
+            self.step()
+        if not result:
+            raise AssertionError(f"nothing left to happen at {self.clock.seconds():.3f}\n" + "\n".join(self.transcript))
+        if isinstance(result[0], Failure):
+            result[0].raiseException()
+        return result[0]
+
+    def step(self) -> None:
+        """Let the next thing that is due happen."""
+        due = self.clock.getDelayedCalls()[0].getTime()
+        self.clock.advance(max(0.0, due - self.clock.seconds()))
+
+    def settle(self, seconds: float) -> None:
+        """Let this much time pass, step by step."""
+        end = self.clock.seconds() + seconds
+        while self.clock.getDelayedCalls() and self.clock.getDelayedCalls()[0].getTime() <= end:
+            self.step()
+        self.clock.advance(max(0.0, end - self.clock.seconds()))
+
+    def later(self, f: Callable[..., Any], *args: Any) -> None:
+        self.clock.callLater(self.weather.delay + self.chance.random() * self.weather.jitter, f, *args)
+
+    def carry(self, datagram: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        for _ in range(1 + (self.chance.random() < self.weather.duplicate)):
+            lost = self.chance.random() < self.weather.loss
+            self.note(source, target, datagram, " (lost)" if lost else "")
+            if not lost:
+                self.later(self._deliver, datagram, source, target)
+
+    def _deliver(self, datagram: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        socket = self.sockets.get(target)
+        if socket is not None and not self.unplugged & {source[0], target[0]}:
+            socket.protocol.datagramReceived(datagram, source)
+
+    def note(self, source: object, target: object, octets: bytes, mark: str = "") -> None:
+        first = octets[:60].split(b"\r\n")[0]
+        self.transcript.append(f"{self.clock.seconds():9.3f} {source} > {target}{mark} {first!r}")
+
+
+@implementer(IReactorTime, IReactorTCP, IReactorUDP)
+@attrs.define(eq=False)
+class Host:
+    """One machine on the network, in the shape of a reactor."""
+
+    network: Network
+    address: str
+    _next_port: int = FIRST_EPHEMERAL_PORT
+
+    def seconds(self) -> float:
+        return self.network.clock.seconds()
+
+    def callLater(self, delay: float, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return self.network.clock.callLater(delay, f, *args, **kwargs)
+
+    def getDelayedCalls(self) -> Any:
+        return self.network.clock.getDelayedCalls()
+
+    def listenUDP(self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192) -> UdpSocket:
+        socket = UdpSocket(self.network, (self.address, port or self.ephemeral()), protocol)
+        if self.network.sockets.setdefault(socket.address, socket) is not socket:
+            raise CannotListenError(interface, port, OSError("address in use"))
+        protocol.makeConnection(socket)
+        return socket
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Listener:
+        listener = Listener(self.network, (self.address, port or self.ephemeral()), factory)
+        if self.network.listeners.setdefault(listener.address, listener) is not listener:
+            raise CannotListenError(interface, port, OSError("address in use"))
+        factory.doStart()
+        return listener
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: tuple[str, int] | None = None
+    ) -> Connector:
+        local = (self.address, (bindAddress[1] if bindAddress else 0) or self.ephemeral())
+        connector = Connector(self.network, local, (host, port), factory)
+        factory.doStart()
+        factory.startedConnecting(connector)
+        if self.network.unplugged & {host, self.address}:
+            self.network.clock.callLater(timeout, connector.fail, ConnectionLost("timed out"))
+        else:
+            self.network.later(connector.join)
+        return connector
+
+    def ephemeral(self) -> int:
+        self._next_port += 1
+        return self._next_port
+
+
+@implementer(IUDPTransport, IListeningPort)
+@attrs.define(eq=False)
+class UdpSocket:
+    """A bound datagram socket."""
+
+    network: Network
+    address: tuple[str, int]
+    protocol: Any
+
+    def write(self, packet: bytes, addr: tuple[str, int] | None = None) -> None:
+        assert addr is not None
+        self.network.carry(packet, self.address, addr)
+
+    def startListening(self) -> None: ...
+
+    def stopListening(self) -> Deferred[None] | None:
+        self.network.sockets.pop(self.address, None)
+        self.protocol.doStop()
+        return None
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("UDP", *self.address)
+
+
+@implementer(IListeningPort)
+@attrs.define(eq=False)
+class Listener:
+    """A listening stream socket."""
+
+    network: Network
+    address: tuple[str, int]
+    factory: Any
+
+    def startListening(self) -> None: ...
+
+    def stopListening(self) -> Deferred[None] | None:
+        self.network.listeners.pop(self.address, None)
+        self.factory.doStop()
+        return None
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", *self.address)
+
+
+@implementer(IConnector)
+@attrs.define(eq=False)
+class Connector:
+    """One attempt to connect."""
+
+    network: Network
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    factory: Any
+    _over: bool = False
+    _stream: Stream | None = None
+
+    def join(self) -> None:
+        if self._over:
+            return
+        listener = self.network.listeners.get(self.remote)
+        server = listener and listener.factory.buildProtocol(IPv4Address("TCP", *self.local))
+        if server is None:
+            self.fail(ConnectionRefusedError())
+            return
+        client = self.factory.buildProtocol(IPv4Address("TCP", *self.remote))
+        near = Stream(self.network, client, self.local, self.remote)
+        far = Stream(self.network, server, self.remote, self.local)
+        near.peer, far.peer = far, near
+        self.network.streams += [near, far]
+        self._over, self._stream = True, near
+        server.makeConnection(far)
+        client.makeConnection(near)
+
+    def fail(self, reason: Exception) -> None:
+        if not self._over:
+            self._over = True
+            self.factory.clientConnectionFailed(self, Failure(reason))
+
+    def stopConnecting(self) -> None:
+        self.fail(ConnectionLost("stopped"))
+
+    def disconnect(self) -> None:
+        if self._stream is None:
+            self.stopConnecting()
+        else:
+            self._stream.loseConnection()
+
+    def connect(self) -> None:
+        raise NotImplementedError("a simulated connector connects once")
+
+    def getDestination(self) -> IPv4Address:
+        return IPv4Address("TCP", *self.remote)
+
+
+@implementer(ITCPTransport, IConsumer, IPushProducer)
+@attrs.define(eq=False)
+class Stream:
+    """One end of a byte stream: in order, delayed, cut into random pieces, pausable in both directions."""
+
+    network: Network
+    protocol: Any
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    peer: Any = None
+    disconnecting: bool = False
+    connected: bool = True
+    producer: Any = None
+    streaming: bool = False
+    _inbox: bytearray = attrs.Factory(bytearray)
+    _paused: bool = False
+    _closed: bool = False
+    _scheduled: bool = False
+    _held: bool = False
+
+    def write(self, data: bytes) -> None:
+        if self.disconnecting or self._closed:
+            return
+        self.peer._inbox += data
+        self.peer._schedule()
+        if self.streaming and self.producer is not None and len(self.peer._inbox) > self.network.weather.window:
+            self._held = True
+            self.producer.pauseProducing()  # on every write over the limit, as real transports do
+
+    def writeSequence(self, data: Any) -> None:
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        if not self.disconnecting:
+            self.disconnecting = True
+            self.peer._schedule()
+            self.network.later(self._lost, ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self._inbox.clear()
+        self.peer._inbox.clear()
+        self.network.later(self._lost, ConnectionLost())
+        self.network.later(self.peer._lost, ConnectionLost())
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._schedule()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert streaming, "a pull producer stalls over TLS in simulated time"
+        self.producer, self.streaming = producer, streaming
+
+    def unregisterProducer(self) -> None:
+        self.producer, self.streaming = None, False
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", *self.remote)
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", *self.local)
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def getTcpNoDelay(self) -> bool:
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+
+    def getTcpKeepAlive(self) -> bool:
+        return False
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._paused and not self._closed:
+            self._scheduled = True
+            self.network.later(self._deliver)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        if self._paused or self._closed or self.network.unplugged & {self.local[0], self.remote[0]}:
+            return
+        if self._inbox:
+            self._deliver_piece()
+        elif self.peer.disconnecting:
+            self._lost(ConnectionDone())
+
+    def _deliver_piece(self) -> None:
+        weather = self.network.weather
+        if weather.cut and self.network.chance.random() < weather.cut:
+            self.abortConnection()
+            return
+        size = self.network.chance.randint(1, weather.segment)
+        piece = bytes(self._inbox[:size])
+        del self._inbox[:size]
+        self.protocol.dataReceived(piece)
+        self._schedule()
+        if self.peer._held and len(self._inbox) <= weather.window // 2:
+            self.peer._held = False
+            if self.peer.producer is not None:
+                self.peer.producer.resumeProducing()
+
+    def _lost(self, reason: Exception) -> None:
+        if not self._closed:
+            self._closed, self.connected, self.disconnecting = True, False, True
+            self.protocol.connectionLost(Failure(reason))
+            if reason.__class__ is ConnectionDone:
+                self.peer._schedule()
