@@ -15,7 +15,7 @@ from pushsvc.net.identity import Identity, self_signed
 from pushsvc.net.locate import Locator
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_receiving import Wanted
-from pushsvc.net.observer import Observers
+from pushsvc.net.observer import Observer, Observers
 from pushsvc.net.tls import Tls
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
@@ -77,22 +77,28 @@ class Kept:
 class Agent:
     """One end of a conversation."""
 
-    def __init__(self, network: Network, address: str, name: str, *, allow: tuple[str, ...] = push.RECEIVER_ALLOW):
+    def __init__(
+        self,
+        network: Network,
+        address: str,
+        name: str,
+        *,
+        allow: tuple[str, ...] = push.RECEIVER_ALLOW,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
         self.network = network
         self.host: Host = network.host(address)
         self.tokens = CountedTokens(name)
         self.name = name
         locator = Locator(lambda host: succeed([]))
-        observer = Observers(())
+        observer = Observers(observers)
         self.settings = Settings()
         self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
         self.tls = Tls(identity_of(name), self.host)
         self.msrp = MsrpEndpoint(
             self.host, self.tls, self.tokens, observer, lambda host: succeed([]), MsrpSettings(), advertise=address
         )
-        self.sessions = Sessions(
-            Floors(self.agent, self.msrp, self.tokens, self.host, self.settings), allow=allow
-        )
+        self.sessions = Sessions(Floors(self.agent, self.msrp, self.tokens, self.host, self.settings), allow=allow)
         self.agent.listen("udp", address, SIP_PORT)
         self.agent.listen("tcp", address, SIP_PORT)
         self.msrp.listen("tls", address, MSRP_PORT)

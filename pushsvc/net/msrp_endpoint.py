@@ -285,4 +285,6 @@ class _Inward(Factory):
         host = getattr(addr, "host", "")
         if not self._admission.admit(host):
             return None
-        return self._endpoint.make_connection(self._secure, lambda: self._admission.left(host))
+        connection = self._endpoint.make_connection(self._secure, lambda: self._admission.left(host))
+        connection.ready.addErrback(lambda _: None)  # nobody waits for those that come in
+        return connection

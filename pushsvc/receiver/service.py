@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.web.client import Agent
 
 from pushsvc import push
 from pushsvc.api.events import EventLog
@@ -20,8 +18,8 @@ from pushsvc.net.wirelog import WireLog
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.receiver.capabilities import capabilities
 from pushsvc.receiver.decisions import Decisions
-from pushsvc.receiver.events import Events, Hook
-from pushsvc.receiver.hooks import CommandHook, Webhook
+from pushsvc.receiver.events import Events
+from pushsvc.receiver.hooks import hooks_of
 from pushsvc.receiver.http_api import receiver_api
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Entry
@@ -66,7 +64,7 @@ class Receiving:
         self._threads = Threads(reactor, "inbox", SYNC_THREADS)
         self.event_log = EventLog(reactor)
         self.inbox = Inbox(config.inbox_dir, reactor, network.tokens, self._threads, arrived=self._arrived)
-        self.events = Events(self.event_log, self.inbox.directory, hooks_of(config, reactor))
+        self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
         network.sessions.capabilities = lambda: capabilities(self._reception.host, network.local_end(), config.accept)
@@ -86,8 +84,8 @@ class Receiving:
         return self._sessions.when_idle()
 
     async def _stop(self) -> None:
-        self.events.stop()
         await self.inbox.stop()
+        self.events.stop()
         self._threads.stop()
 
     def stop(self) -> Deferred[None]:
@@ -130,13 +128,3 @@ def host_of(config: ReceiverConfig, metrics: ReceiverMetrics) -> Host:
         plain=config.msrp.allow_plain,
         declined=metrics.declined,
     )
-
-
-def hooks_of(config: ReceiverConfig, reactor: Any) -> list[Hook]:
-    """The hooks that are configured."""
-    hooks: list[Hook] = []
-    if config.hooks.command:
-        hooks.append(CommandHook(config.hooks.command, reactor, reactor))
-    if config.hooks.webhook:
-        hooks.append(Webhook(config.hooks.webhook, HTTPClient(Agent(reactor)), reactor))
-    return hooks

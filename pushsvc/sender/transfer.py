@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.logger import Logger
 
 from pushsvc.errors import DeliveryError, Refused
@@ -38,10 +40,7 @@ class Transfer:
         self._session = session = await self._ways.sessions.dial(self._call())
         self._peer = session.peer
         try:
-            await gatherResults(
-                [Deferred.fromCoroutine(self._send(index, line)) for index, line in enumerate(session.lines)],
-                consumeErrors=True,
-            )
+            await _all([Deferred.fromCoroutine(self._send(index, line)) for index, line in enumerate(session.lines)])
         except BaseException:
             session.close("withdrawn")
             raise
@@ -138,3 +137,11 @@ class Transfer:
 
 def _nothing(content: ContentFile) -> FileResult:
     return FileResult(content.name, FileState.FAILED)
+
+
+async def _all(work: list[Deferred[None]]) -> None:
+    """Wait for all of it; cancelling cancels each. Raises the first failure, once all have ended."""
+    results: list[tuple[bool, Any]] = await DeferredList(work, consumeErrors=True)
+    for succeeded, result in results:
+        if not succeeded:
+            raise result.value

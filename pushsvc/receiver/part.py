@@ -1,0 +1,192 @@
+"""One content on its way in: octets into a file, hashes as they pass, durable in steps. What follows is in inbox."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from typing import Protocol
+
+import attrs
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from pushsvc.errors import Refused
+from pushsvc.receiver.inbox_disk import Disk
+from pushsvc.receiver.inbox_entry import Arriving, Kept
+from pushsvc.receiver.inbox_publish import SMALL
+from pushsvc.receiver.inbox_writer import InThread
+
+SYNC_EVERY = 32 * 1024 * 1024  # octets written between two syncs in the background, so that the last one is short
+_PIECE = 1024 * 1024
+
+
+@attrs.frozen
+class Sealed:
+    """A content that is complete, checked, and durable in tmp, or small and in `content`."""
+
+    size: int
+    sha1: str
+    sha256: str
+    content: bytes | None
+
+
+class Keeper(Protocol):
+    """What a part asks of the inbox."""
+
+    def keep(self, part: Part, sealed: Sealed) -> Deferred[Kept]:
+        """Make an entry of it."""
+
+    def broken(self, error: OSError) -> None:
+        """The disk does not take what it should."""
+
+    def left(self, part: Part) -> None:
+        """The part is no more."""
+
+
+class Part:
+    """A content that is not complete. Octets may come in any order; hashing is cheapest when they come in theirs.
+
+    `limit` is the most octets it may have. Its file is gone when it fails or is discarded.
+    """
+
+    def __init__(self, about: Arriving, file: str, limit: int, disk: Disk, in_thread: InThread, keeper: Keeper) -> None:
+        self.about = about
+        self.file = file
+        self._limit = limit
+        self._disk = disk
+        self._in_thread = in_thread
+        self._keeper = keeper
+        self._fd = disk.create(file)
+        self._size = 0
+        self._hashed = 0  # octets from the start that the hashes have seen; -1: they came in another order
+        self._unsynced = 0
+        self._syncing: Deferred[None] | None = None
+        self._over = False
+        self._error: OSError | None = None
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def size(self) -> int:
+        """Octets up to the last one that has come."""
+        return self._size
+
+    def write(self, offset: int, octets: memoryview) -> None:
+        """Keep these octets; they are only lent. Raises OSError, after which the part is no more."""
+        end = offset + len(octets)
+        if self._over:
+            raise OSError(errno.EBADF, "the content was given up")
+        if end > self._limit:
+            self._fail(OSError(errno.EFBIG, "longer than agreed"))
+        try:
+            self._disk.write(self._fd, octets, offset)
+        except OSError as error:
+            self._keeper.broken(error)
+            self._fail(error)
+        if offset == self._hashed:
+            self._sha1.update(octets)
+            self._sha256.update(octets)
+            self._hashed = end
+        elif offset < self._hashed:
+            self._hashed = -1  # what was hashed has changed
+        self._size = max(self._size, end)
+        self._unsynced += len(octets)
+        if self._unsynced >= SYNC_EVERY and self._syncing is None:
+            self._sync_behind()
+
+    def finish(self) -> Deferred[Kept]:
+        """Every octet is there. Fires when it is an entry.
+
+        Fails with Refused 400 when size or hash are not what was announced (D-MSRP-4), with Refused 413 for other
+        content under a known key, with OSError when it cannot be kept. Cancelling changes nothing.
+        """
+        if self._over:
+            return fail(OSError(errno.EBADF, "the content was given up"))
+        if self.about.size not in (None, self._size):
+            self.discard("size mismatch")
+            return fail(Refused(400, "Size mismatch", protocol="msrp"))
+        self._over = True
+        # Of its own, so that cancelling it closes no file under the thread's hands.
+        done: Deferred[Kept] = Deferred()
+        Deferred.fromCoroutine(self._finish()).chainDeferred(done)
+        return done
+
+    def discard(self, why: str = "") -> None:
+        """It will not be completed."""
+        if not self._over:
+            self._over = True
+            if self._syncing is None:
+                self._drop()
+            else:
+                self._syncing.addCallback(lambda _: self._drop())
+
+    # --- inside ---
+
+    def _fail(self, error: OSError) -> None:
+        self.discard()
+        raise error
+
+    def _sync_behind(self) -> None:
+        self._unsynced = 0
+
+        def synced(result: object) -> None:
+            self._syncing = None
+            if isinstance(result, Failure) and isinstance(result.value, OSError):
+                # A later sync would report success and the octets be gone all the same.
+                self._error = result.value
+                self._keeper.broken(result.value)
+                self.discard()
+
+        self._syncing = Deferred()
+        syncing = self._syncing
+        self._in_thread(self._disk.sync_octets, self._fd).addBoth(synced).addBoth(lambda _: syncing.callback(None))
+
+    async def _finish(self) -> Kept:
+        try:
+            if self._syncing is not None:
+                await self._syncing
+            if self._error is not None:
+                raise self._error
+            sealed = await self._in_thread(self._seal)
+        except BaseException as error:
+            if isinstance(error, OSError):
+                self._keeper.broken(error)
+            self._drop()
+            raise
+        os.close(self._fd)
+        try:
+            return await self._keeper.keep(self, sealed)
+        finally:
+            self._keeper.left(self)
+
+    def _seal(self) -> Sealed:
+        if self._hashed != self._size:
+            self._hash_again()
+        if self.about.sha1 is not None and self._sha1.digest() != self.about.sha1:
+            raise Refused(400, "Hash mismatch", protocol="msrp")
+        content = None
+        if self._size <= SMALL:
+            content = os.pread(self._fd, self._size, 0)
+            self._disk.drop(self.file)
+        else:
+            self._disk.sync(self._fd)
+        return Sealed(self._size, self._sha1.hexdigest(), self._sha256.hexdigest(), content)
+
+    def _hash_again(self) -> None:
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        at = 0
+        while piece := os.pread(self._fd, _PIECE, at):
+            self._sha1.update(piece)
+            self._sha256.update(piece)
+            at += len(piece)
+
+    def _drop(self) -> None:
+        """No file, no part."""
+        os.close(self._fd)
+        try:
+            self._disk.drop(self.file)
+        except OSError as error:
+            self._keeper.broken(error)
+        self._keeper.left(self)

@@ -1,0 +1,264 @@
+"""Whole pushes: a sender's delivery, a receiver's policy and inbox, and the simulated network between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.config.receiver import Action, Rule
+from pushsvc.errors import Refused, TimedOut, Unreachable, Withdrawn
+from pushsvc.sender.job import AttemptResult, FileState, Job
+from tests.pushing import ReceivingSide, SendingSide
+from tests.sim import Network, Weather
+
+
+class PushCase(SynchronousTestCase):
+    """One sender, one receiver, and how the network is between them."""
+
+    def begin(self, weather: Weather | None = None, seed: int = 0, linger: float = 0.0, **accept: object) -> None:
+        self.network = Network(seed, weather)
+        directory = Path(self.mktemp())
+        for name in ("content", "inbox"):
+            (directory / name).mkdir(parents=True)
+        self.sender = SendingSide(self.network, directory / "content", linger=linger)
+        self.receiver = ReceivingSide(self.network, directory / "inbox", **accept)  # type: ignore[arg-type]
+
+    def push(self, job: Job) -> AttemptResult:
+        result = self.network.run(self.sender.deliver(job))
+        assert isinstance(result, AttemptResult)
+        return result
+
+    def assert_nothing_left(self) -> None:
+        """Promise 5: no timer, no part file, no table entry."""
+        self.network.settle(400.0)
+        for stack in (self.sender.stack, self.receiver.stack):
+            self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.agent.transactions), (0, 0, 0))
+        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(list((Path(self.receiver.inbox.directory) / "tmp").iterdir()), [])
+
+
+class OverMsrp(PushCase):
+    """Files by INVITE and MSRP."""
+
+    def test_a_file_is_in_the_inbox_when_it_is_called_delivered(self) -> None:
+        """[R-GEN-1] [R-GEN-2] The sender may delete its copy."""
+        self.begin()
+        content = bytes(range(256)) * 2000
+        result = self.push(self.sender.job(content))
+        self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
+        self.assertEqual((result.mode, result.sip_status, result.msrp_status), ("msrp", 200, 200))
+        self.assertEqual(result.octets_acknowledged, len(content))
+        self.assertEqual(self.receiver.contents(), [content])
+        about = self.receiver.arrived[0].about
+        self.assertEqual((about.sender, about.name, about.title), ("sip:push@example.com", "file0.txt", "Gate 3"))
+        self.assertEqual((about.application, about.disposition, about.asserted), ("mms.ua", "attachment", False))
+        self.assertEqual(self.sender.progress[-1], (len(content), len(content)))
+        self.assert_nothing_left()
+
+    def test_three_files_go_in_one_session(self) -> None:
+        """[R-PSA-EST-10] [R-INF-4]"""
+        self.begin()
+        contents = [b"one" * 50_000, b"two", b"three" * 20_000]
+        result = self.push(self.sender.job(*contents))
+        self.assertEqual([file.result for file in result.files], [FileState.DELIVERED] * 3)
+        self.assertCountEqual(self.receiver.contents(), contents)
+        invites = [line for line in self.network.transcript if "INVITE sip" in line]
+        self.assertEqual(len({entry.about.call_id for entry in self.receiver.arrived}), 1, invites)
+        self.assert_nothing_left()
+
+    def test_an_empty_file_arrives(self) -> None:
+        self.begin()
+        self.assertEqual([file.result for file in self.push(self.sender.job(b"")).files], [FileState.DELIVERED])
+        self.assertEqual(self.receiver.contents(), [b""])
+        self.assert_nothing_left()
+
+    def test_the_second_time_the_same_transfer_is_acknowledged_and_not_stored(self) -> None:
+        """Promise 3: an attempt whose last 200 was lost is made again."""
+        self.begin()
+        job = self.sender.job(b"x" * 100_000)
+        self.push(job)
+        self.assertEqual([file.result for file in self.push(job).files], [FileState.DELIVERED])
+        self.assertEqual(len(self.receiver.arrived), 1)
+        self.assert_nothing_left()
+
+    def test_the_session_lingers_and_then_ends(self) -> None:
+        """[R-PSA-REL-0] [R-PSA-REL-1]"""
+        self.begin(linger=30.0)
+        self.push(self.sender.job(b"x" * 2000))
+        self.network.settle(29.0)
+        self.assertEqual(self.receiver.stack.sessions.alive, 1)
+        self.network.settle(2.0)
+        self.assertEqual(self.receiver.stack.sessions.alive, 0)
+        self.assert_nothing_left()
+
+    def test_the_trace_shows_what_went_over_the_wire(self) -> None:
+        self.begin()
+        self.push(self.sender.job(b"x" * 200_000))
+        self.network.settle(5.0)
+        trace = self.sender.traces.of("psh_1")
+        assert trace is not None
+        texts = [event.text.split(" ")[0] for event in trace.events]
+        self.assertEqual(texts, ["INVITE", "200", "ACK", "SEND", "200", "BYE", "200"])
+        self.assertIn("SEND 1-200000/200000 x4", trace.ladder())
+
+
+class Refusals(PushCase):
+    """What the receiver does not want is told in the word that fits, and leaves nothing behind."""
+
+    def refused(self, job: Job) -> Refused:
+        result = self.push(job)
+        assert isinstance(result.failure, Refused), result
+        self.assertEqual((result.sip_status, result.files), (result.failure.status, ()))
+        self.assertEqual(self.receiver.arrived, [])
+        self.assert_nothing_left()
+        return result.failure
+
+    def test_types_that_are_not_taken(self) -> None:
+        """[R-PRA-INV-1]"""
+        self.begin(types=("image/*",))
+        self.assertEqual(self.refused(self.sender.job(b"text" * 1000)).status, 488)
+        self.assertEqual(self.receiver.declined, ["type"])
+
+    def test_a_sender_that_is_not_on_the_list(self) -> None:
+        """[R-PRA-INV-2b]"""
+        self.begin(allow=("sip:*@elsewhere.example",))
+        self.assertEqual(self.refused(self.sender.job(b"text" * 1000)).status, 403)
+
+    def test_a_user_that_does_not_live_here(self) -> None:
+        self.begin()
+        self.assertEqual(self.refused(self.sender.job(b"text" * 1000, to="sip:bob@192.0.2.20")).status, 404)
+
+    def test_a_rule_declines(self) -> None:
+        self.begin(rules=(Rule(action=Action.DECLINE),))
+        self.assertEqual(self.refused(self.sender.job(b"text" * 1000)).status, 603)
+
+    def test_some_files_are_taken_and_others_are_not(self) -> None:
+        """[R-PRA-INV-4a]"""
+        self.begin(max_size=1000)
+        result = self.push(self.sender.job(b"small", b"large" * 1000, b"tiny"))
+        self.assertEqual(
+            [file.result for file in result.files], [FileState.DELIVERED, FileState.REFUSED, FileState.DELIVERED]
+        )
+        self.assertCountEqual(self.receiver.contents(), [b"small", b"tiny"])
+        self.assertEqual(self.receiver.declined, ["size"])
+        self.assert_nothing_left()
+
+    def test_somebody_is_asked_and_says_yes(self) -> None:
+        """[D-SIP-13]"""
+        self.begin(rules=(Rule(action=Action.ASK),))
+        pushed = self.sender.deliver(self.sender.job(b"text" * 1000))
+        self.network.settle(3.0)
+        (pending,) = self.receiver.decisions.pending()
+        self.receiver.decisions.answer(pending.id, True)
+        self.assertIsNone(self.network.run(pushed).failure)
+        self.assert_nothing_left()
+
+    def test_a_file_that_is_not_what_was_announced_is_not_published(self) -> None:
+        """[D-MSRP-4] A flipped octet must not reach anybody."""
+        self.begin()
+        job = self.sender.job(b"text" * 1000)
+        job.contents[0].path.write_bytes(b"tex!" * 1000)
+        result = self.push(job)
+        assert isinstance(result.failure, Refused)
+        self.assertEqual((result.failure.protocol, result.failure.status), ("msrp", 400))
+        self.assertEqual(self.receiver.arrived, [])
+        self.assert_nothing_left()
+
+
+class ByMessage(PushCase):
+    """Small content in one MESSAGE."""
+
+    def test_small_content_goes_in_a_message(self) -> None:
+        """[R-GEN-1] [R-INF-3] [F-02]"""
+        self.begin()
+        result = self.push(self.sender.job(b"Gate 3 is open", mode="auto"))
+        self.assertEqual((result.mode, result.sip_status), ("message", 200))
+        self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
+        self.assertEqual(self.receiver.contents(), [b"Gate 3 is open"])
+        self.assertEqual(self.receiver.arrived[0].about.mode, "message")
+        self.assert_nothing_left()
+
+    def test_larger_content_goes_over_msrp(self) -> None:
+        """[R-GEN-1] 1290 octets would make a request of more than 1300."""
+        self.begin()
+        for size in (1290, 1301):
+            self.assertEqual(self.push(self.sender.job(bytes(size), mode="auto")).mode, "msrp")
+
+    def test_a_message_whose_answer_was_lost_is_kept_once(self) -> None:
+        self.begin()
+        job = self.sender.job(b"Gate 3 is open", mode="message")
+        self.push(job)
+        self.push(job)
+        self.assertEqual(len(self.receiver.arrived), 1)
+
+    def test_a_message_of_a_type_that_is_not_taken(self) -> None:
+        self.begin(types=("image/*",))
+        result = self.push(self.sender.job(b"Gate 3 is open", mode="message"))
+        assert isinstance(result.failure, Refused)
+        self.assertEqual(result.failure.status, 415)
+        self.assert_nothing_left()
+
+
+class Trouble(PushCase):
+    """What may go wrong on the way."""
+
+    def test_nobody_is_there(self) -> None:
+        self.begin()
+        result = self.push(self.sender.job(b"x" * 2000, to="sip:alice@192.0.2.99;transport=tcp"))
+        assert isinstance(result.failure, Unreachable)
+        self.assertTrue(result.failure.retry)
+        self.assert_nothing_left()
+
+    def test_the_receiver_vanishes_before_it_answers(self) -> None:
+        self.begin()
+        self.network.unplug("192.0.2.20")
+        result = self.push(self.sender.job(b"x" * 2000))
+        assert result.failure is not None
+        self.assertTrue(result.failure.retry)
+        self.assert_nothing_left()
+
+    def test_the_receiver_vanishes_in_mid_transfer(self) -> None:
+        self.begin()
+        pushed = self.sender.deliver(self.sender.job(bytes(5_000_000)))
+        self.network.settle(0.5)
+        self.network.unplug("192.0.2.20")
+        result = self.network.run(pushed)
+        assert isinstance(result.failure, TimedOut | Unreachable | Refused), result
+        self.assertTrue(result.failure.retry)
+        self.assertEqual(self.receiver.arrived, [])
+        self.assert_nothing_left()
+
+    def test_a_withdrawn_push_is_not_delivered(self) -> None:
+        """[R-PSA-CAN-1]"""
+        self.begin(rules=(Rule(action=Action.ASK),))
+        pushed = self.sender.deliver(self.sender.job(b"text" * 1000))
+        self.network.settle(3.0)
+        pushed.cancel()
+        self.assertIsInstance(self.network.run(pushed).failure, Withdrawn)
+        self.network.settle(3.0)
+        self.assertEqual(self.receiver.decisions.pending(), [])
+        self.assert_nothing_left()
+
+    def test_a_push_withdrawn_in_mid_transfer_leaves_nothing(self) -> None:
+        self.begin()
+        pushed = self.sender.deliver(self.sender.job(bytes(5_000_000)))
+        self.network.settle(0.5)
+        pushed.cancel()
+        self.assertIsInstance(self.network.run(pushed).failure, Withdrawn)
+        self.assertEqual(self.receiver.arrived, [])
+        self.assert_nothing_left()
+
+    def test_every_attempt_ends_in_any_weather(self) -> None:
+        """Promises 4 and 5, for a hundred seeds: loss, repeats, disorder, small segments, streams that break."""
+        for seed in range(100):
+            weather = Weather(loss=0.3, duplicate=0.1, jitter=0.05, segment=700, cut=0.02 if seed % 2 else 0.0)
+            self.begin(weather, seed)
+            to = "sip:alice@192.0.2.20" + (";transport=tcp" if seed % 3 else "")
+            job = self.sender.job(bytes(3000), mode=("auto", "msrp")[seed % 2], to=to)
+            result = self.push(job)
+            if result.failure is None:
+                self.assertEqual(self.receiver.contents(), [bytes(3000)], f"seed {seed}")
+            else:
+                self.assertTrue(result.failure.retry, f"seed {seed}: {result.failure}")
+            self.assert_nothing_left()

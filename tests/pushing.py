@@ -1,0 +1,92 @@
+"""Delivery and reception on simulated hosts: the product without HTTP, queue and processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from pushsvc import push
+from pushsvc.config.receiver import Rule
+from pushsvc.receiver.decisions import Decisions
+from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.inbox_entry import Entry
+from pushsvc.receiver.policy import Policy
+from pushsvc.receiver.reception import Host, Reception
+from pushsvc.sender.caller import Caller
+from pushsvc.sender.delivery import Delivery
+from pushsvc.sender.job import AttemptResult, ContentFile, Job
+from pushsvc.sender.lingering import Lingering
+from pushsvc.sender.traces import Traces
+from pushsvc.sender.ways import Ways
+from pushsvc.sip.uri import SipUri
+from tests.agents import Agent
+from tests.sim import Network
+
+GIB = 1 << 30
+
+
+def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
+    """A "thread" that is the test's own."""
+    return maybeDeferred(function, *args)
+
+
+class SendingSide:
+    """A sender's delivery at 192.0.2.10. `directory` holds the contents."""
+
+    def __init__(self, network: Network, directory: Path, *, linger: float = 0.0) -> None:
+        self.traces: Traces = Traces(network.clock)
+        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=(self.traces,))
+        self._directory = directory
+        self.lingering = Lingering(self.stack.host, linger)
+        self.delivery = Delivery(
+            Ways(
+                self.stack.sessions,
+                Caller(SipUri.parse("sip:push@example.com"), service="urn:urn-7:3gpp-service.ims.icsi.oma.push"),
+                self.lingering,
+                self.stack.tokens,
+                self.stack.host,
+                self.traces.began,
+            )
+        )
+        self.progress: list[tuple[int, int]] = []
+
+    def job(self, *contents: bytes, to: str = "sip:alice@192.0.2.20", mode: str = "msrp", **changes: Any) -> Job:
+        """A push of these octets as text/plain files."""
+        facts: dict[str, Any] = {"title": "Gate 3", "description": None, "application": "mms.ua", "attempt": 1}
+        facts |= {"disposition": "attachment", "not_after": 1e6, "created_at": 0.0} | changes
+        files = tuple(self.content(octets, f"file{index}.txt") for index, octets in enumerate(contents))
+        return Job("psh_1", 1, to, files, mode=mode, **facts)
+
+    def content(self, octets: bytes, name: str) -> ContentFile:
+        sha256 = hashlib.sha256(octets)
+        path = self._directory / sha256.hexdigest()
+        path.write_bytes(octets)
+        sha1 = hashlib.sha1(octets).digest()
+        return ContentFile(name, "text/plain", len(octets), sha1, sha256.digest(), path, f"tid-{name}-{sha1.hex()}")
+
+    def deliver(self, job: Job) -> Deferred[AttemptResult]:
+        return self.delivery.deliver(job, lambda sent, known: self.progress.append((sent, known)))
+
+
+class ReceivingSide:
+    """A receiver's reception and inbox at 192.0.2.20."""
+
+    def __init__(self, network: Network, directory: Path, *, rules: tuple[Rule, ...] = (), **accept: Any) -> None:
+        self.stack = Agent(network, "192.0.2.20", "alice")
+        self.arrived: list[Entry] = []
+        self.declined: list[str] = []
+        self.inbox = Inbox(directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append)
+        self.inbox.start()
+        self.decisions = Decisions(self.stack.host, self.stack.tokens, lambda change, pending: None)
+        bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept
+        policy = Policy(**bounds, rules=rules, free=lambda: 1 << 40, decisions=self.decisions)
+        host = Host("alice", push.Targeting(), bounds["types"], declined=self.declined.append)
+        self.reception = Reception(self.stack.sessions, policy, self.inbox, host)
+
+    def contents(self) -> list[bytes]:
+        """What is in the inbox, oldest first."""
+        return [(Path(self.inbox.directory) / entry.file).read_bytes() for entry in self.arrived]
