@@ -26,7 +26,7 @@ from pushsvc.receiver.inbox_entry import Entry
 from pushsvc.receiver.policy import Policy
 from pushsvc.receiver.reception import Host, Reception
 from pushsvc.wiring.counting import Counting
-from pushsvc.wiring.daemon import Daemon
+from pushsvc.wiring.daemon import Daemon, Readiness
 from pushsvc.wiring.network import Network, Product
 from pushsvc.wiring.threads import Threads
 
@@ -39,6 +39,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
     observer = Observers((Counting(metrics), WireLog()))
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
+    readiness = Readiness()
     work = Receiving(config, reactor, network, metrics)
     tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
     root = receiver_api(
@@ -47,12 +48,11 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
         events=work.events,
         event_log=work.event_log,
         account=lambda: {"identity": str(config.sip.identity), "registered": False},
-        obstacles=lambda: daemon.obstacles() | work.obstacles(),
+        obstacles=lambda: readiness.obstacles() | work.obstacles(),
         metrics=metrics.exposition,
     )
     site = ApiSite(root, reactor, tokens=tokens)
-    daemon = Daemon("receiver", config, reactor, network, metrics, work, site, ready_file)
-    return daemon
+    return Daemon("receiver", config, reactor, network, metrics, work, site, readiness, ready_file)
 
 
 class Receiving:
@@ -67,7 +67,9 @@ class Receiving:
         self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
-        network.sessions.capabilities = lambda: capabilities(self._reception.host, network.local_end(), config.accept)
+        network.sessions.capabilities = lambda: capabilities(
+            self._reception.host, network.floors.local_end(secure=network.secure), config.accept
+        )
         metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
         metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))
         metrics.registration(False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pushsvc import push
 from pushsvc.errors import DeliveryError
-from pushsvc.sender.job import AttemptResult, FileResult, FileState, Job
+from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
+from pushsvc.sender.outbox_records import Submission
 from pushsvc.sender.ways import Ways
 from pushsvc.sessions import opening_request, refusal
 from pushsvc.sip.codec import encode
@@ -12,7 +15,25 @@ from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
 
+TRANSFER_ID_LENGTH = 32
 LONGEST_VIA = Via("TCP", "x" * 64, 65535, (("branch", "z9hG4bK" + "x" * 16), ("rport", None)))
+
+
+def too_big_for_message(ways: Ways, submission: Submission) -> str | None:
+    """Why a push that asks for MESSAGE cannot go by it, in words; None: it can."""
+    contents = tuple(
+        ContentFile(wanted.name, wanted.type, wanted.upload.size, b"", b"", Path(), "x" * TRANSFER_ID_LENGTH)
+        for wanted in submission.contents
+    )
+    for target in submission.to:
+        job = Job(
+            submission.id, 0, target, contents, submission.title, submission.description, submission.application,
+            "message", submission.disposition, 1, submission.not_after, submission.submitted_at,
+        )  # fmt: skip
+        why = Message(ways, job).why_not()
+        if why is not None:
+            return why
+    return None
 
 
 class Message:

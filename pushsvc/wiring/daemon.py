@@ -46,6 +46,17 @@ class Work(Protocol):
         """Take over what may change while running."""
 
 
+@attrs.define(eq=False)
+class Readiness:
+    """How far the daemon is: "starting", "ready" or "stopping"."""
+
+    state: str = "starting"
+
+    def obstacles(self) -> dict[str, str]:
+        """What is in the way of being ready; for /readyz."""
+        return {} if self.state == "ready" else {self.state: f"the service is {self.state}"}
+
+
 class Daemon(MultiService):
     """Opens: listeners, API, store; then it is ready. Closes: API, sessions, connections, store."""
 
@@ -60,6 +71,7 @@ class Daemon(MultiService):
         metrics: Metrics,
         work: Work,
         site: ApiSite,
+        readiness: Readiness,
         ready_file: Path | None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -74,7 +86,7 @@ class Daemon(MultiService):
         self._notifier = Notifier.from_environment()
         self._api_port: IListeningPort | None = None
         self._addresses: dict[str, Any] = {}
-        self.state = "starting"
+        self._readiness = readiness
         network.sessions.refusing = True
         metrics.certificate_expires(network.identity.expires_at)
         for service in (
@@ -93,14 +105,10 @@ class Daemon(MultiService):
         self._listen_api()
         Deferred.fromCoroutine(self._open()).addErrback(self._cannot_open)
 
-    def obstacles(self) -> dict[str, str]:
-        """What is in the way of being ready; for /readyz."""
-        return {} if self.state == "ready" else {self.state: f"the service is {self.state}"}
-
     async def _open(self) -> None:
         await self._work.start()
         self._network.sessions.refusing = False
-        self.state = "ready"
+        self._readiness.state = "ready"
         self._metrics.ready(True)
         uri = str(self._network.uri())
         self._ready_file.write({"role": self._role, **self._addresses, "uri": uri})
@@ -144,7 +152,7 @@ class Daemon(MultiService):
 
     def drain(self) -> Deferred[None]:
         """Take nothing new, and give what runs `shutdown.drain` to come to its end."""
-        self.state = "stopping"
+        self._readiness.state = "stopping"
         self._metrics.ready(False)
         self._site.draining = True
         self._network.sessions.refusing = True
@@ -154,7 +162,7 @@ class Daemon(MultiService):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
-        self.state = "stopping"
+        self._readiness.state = "stopping"
         self._ready_file.remove()
         if self._api_port is not None:
             await maybeDeferred(self._api_port.stopListening)

@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
 
-from pushsvc import sdp
 from pushsvc.config.shared import ClientCertificate, Config
 from pushsvc.config.values import Listen
 from pushsvc.errors import ConfigError, ConfigErrors
@@ -66,7 +65,7 @@ class Network:
             msrp_settings(config, product),
             advertised(config, config.msrp.listen),
         )
-        floors = Floors(
+        self.floors = Floors(
             self.agent,
             self.msrp,
             self.tokens,
@@ -76,18 +75,13 @@ class Network:
             session_expires=int(config.sip.session_expires),
             cema=config.msrp.cema,
         )
-        self._floors = floors
-        self.sessions = Sessions(floors, allow=product.allow, max_sessions=product.max_sessions)
+        self.sessions = Sessions(self.floors, allow=product.allow, max_sessions=product.max_sessions)
 
     def listen(self) -> dict[str, dict[str, str]]:
         """Open every listener; where each really is, for the ready file. Raises CannotListenError."""
         sip = {each.transport: _text(self.agent.listen(*_parts(each))) for each in self._config.sip.listen}
         msrp = {each.transport: _text(self.msrp.listen(*_parts(each))) for each in self._config.msrp.listen}
         return {"sip": sip, "msrp": msrp}
-
-    def local_end(self) -> sdp.LocalEnd:
-        """Our end of the media, as offers and answers state it."""
-        return self._floors.local_end(secure=self.secure)
 
     def close(self) -> Deferred[Any]:
         """Close every listener and connection."""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+from twisted.internet.interfaces import IReactorPluggableNameResolver
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.config.shared import Msrp, Sip
+from pushsvc.config.values import Listen
+from pushsvc.errors import ConfigErrors
+from pushsvc.net.observer import Observers
+from pushsvc.sip.uri import SipUri
+from pushsvc.wiring.network import Network, Product
+from tests import sim
+
+LOOPBACK = (Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5061))
+
+
+@attrs.define(eq=False)
+class Reactor(sim.Host):
+    """A simulated host that can resolve names, as far as anybody asks."""
+
+    nameResolver: object = None
+
+
+class TheNetworkSide(SynchronousTestCase):
+    """From configuration to listeners."""
+
+    def network(self, **sections: object) -> Network:
+        config = ReceiverConfig(state_dir=Path(self.mktemp()), **sections)  # type: ignore[arg-type]
+        reactor = Reactor(sim.Network(), "127.0.0.1")
+        return Network(config, reactor, Observers(), Product(allow=("INVITE",), max_sessions=1))
+
+    def test_listeners_say_where_they_really_are(self) -> None:
+        """The ready file names ports that were chosen by the system."""
+        network = self.network(
+            sip=Sip(identity=SipUri.parse("sip:alice@example.com"), listen=LOOPBACK),
+            msrp=Msrp(listen=(Listen("tls", "127.0.0.1", 0),)),
+        )
+        addresses = network.listen()
+        self.assertEqual(addresses["sip"], {"udp": "127.0.0.1:5060", "tcp": "127.0.0.1:5061"})
+        self.assertRegex(addresses["msrp"]["tls"], r"^127\.0\.0\.1:[1-9][0-9]+$")
+        self.assertEqual(str(network.uri()), "sip:alice@127.0.0.1:5061;transport=tcp")
+
+    def test_every_address_needs_a_name_for_it(self) -> None:
+        """0.0.0.0 in a Contact reaches nobody."""
+        with self.assertRaises(ConfigErrors) as caught:
+            self.network(sip=Sip(listen=(Listen("udp", "0.0.0.0", 5060),)))
+        self.assertIn("sip.advertise", str(caught.exception))
+
+    def test_an_advertised_host_is_used_everywhere(self) -> None:
+        network = self.network(
+            sip=Sip(listen=(Listen("udp", "0.0.0.0", 5060),), advertise="push.example.com"),
+            msrp=Msrp(listen=(Listen("tls", "0.0.0.0", 2855),)),
+        )
+        network.listen()
+        self.assertEqual(network.uri().host, "push.example.com")
+        self.assertEqual(network.floors.local_end(secure=True).host, "push.example.com")
+
+    def test_tls_is_offered_unless_there_is_only_plain(self) -> None:
+        """[A-34]"""
+        plain, tls = Listen("tcp", "127.0.0.1", 0), Listen("tls", "127.0.0.1", 0)
+        for listen, secure in (((plain,), False), ((tls,), True), ((plain, tls), True), ((), True)):
+            self.assertIs(self.network(msrp=Msrp(listen=listen, allow_plain=True)).secure, secure)
+
+    def test_our_own_certificate_stays_the_same(self) -> None:
+        """Its fingerprint is what peers may have pinned."""
+        network = self.network()
+        again = Network(
+            network._config, Reactor(sim.Network(), "127.0.0.1"), Observers(), Product(allow=(), max_sessions=1)
+        )
+        self.assertEqual(network.identity.der, again.identity.der)
+        self.assertFalse(IReactorPluggableNameResolver.providedBy(network))
