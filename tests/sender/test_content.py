@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.sender.content import described, offered, opened
+from tests.sender.values import content, job
+
+
+class Reading(SynchronousTestCase):
+    """Octets of a file, exactly those that were asked for."""
+
+    def setUp(self) -> None:
+        self.content = content(b"0123456789", Path(self.mktemp()))
+        self.job = job(self.content)
+
+    def test_octets_at_an_offset(self) -> None:
+        with opened(self.job, self.content) as octets:
+            self.assertEqual((octets.size, octets.content_type), (10, "text/plain"))
+            self.assertEqual([octets.read(0, 10), octets.read(4, 3), octets.read(10, 0)], [b"0123456789", b"456", b""])
+
+    def test_a_file_that_became_shorter_is_an_error(self) -> None:
+        """Sending less than was announced would look like a complete file to nobody, and hang."""
+        with opened(self.job, self.content) as octets:
+            self.content.path.write_bytes(b"0123")
+            self.assertRaises(OSError, octets.read, 0, 10)
+
+    def test_a_file_that_is_gone_is_an_error(self) -> None:
+        self.content.path.unlink()
+        with self.assertRaises(OSError), opened(self.job, self.content):
+            pass
+
+
+class Describing(SynchronousTestCase):
+    """What the receiver is told about a content."""
+
+    def test_headers_of_the_send(self) -> None:
+        """[R-UP-1a] [R-UP-1b] [R-UP-2]"""
+        headers = dict(described(job(description="Morning shift"), content()))
+        self.assertTrue(headers["Content-Disposition"].startswith('attachment; filename="gate.txt"'))
+        self.assertIn("size=6", headers["Content-Disposition"])
+        self.assertEqual(headers["Content-Description"], "Morning shift")
+
+    def test_the_title_stands_in_for_a_description(self) -> None:
+        self.assertEqual(dict(described(job(title="Gate 3"), content()))["Content-Description"], "Gate 3")
+        self.assertNotIn("Content-Description", dict(described(job(), content())))
+
+    def test_the_media_line(self) -> None:
+        """[R-PSA-EST-9]"""
+        line = offered(job(title="Gate 3", disposition="render"), content())
+        self.assertEqual((line.name, line.type, line.size), ("gate.txt", "text/plain", 6))
+        self.assertEqual((line.title, line.disposition, line.transfer_id), ("Gate 3", "render", "t" * 32))
+        self.assertEqual(line.sha1, content().sha1)
