@@ -10,7 +10,7 @@ import attrs
 from pushsvc.api.answer import Answer, HeaderFields, json_answer
 from pushsvc.errors import PushsvcError
 
-TYPES = "https://pushsvc.dev/problems/"
+TYPES = "/problems/"
 
 
 @attrs.frozen

@@ -70,7 +70,7 @@ def _fraction(digits: str) -> float:
 def _why(error: Exception) -> str:
     match error:
         case json.JSONDecodeError():
-            return f"{error.msg} at line {error.lineno} column {error.colno}"
+            return f"{error.msg.removesuffix(' at')} at line {error.lineno} column {error.colno}"
         case UnicodeError():
             return "not UTF-8"
         case RecursionError():

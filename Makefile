@@ -1,0 +1,60 @@
+# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make check`, `make bench`, `make docs`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The checkout in use is the one under test, whatever the shell around it had set.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo test check bench docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo [FILE=path | SIZE=64M]   push a real file between two real daemons on loopback'
+	@echo 'make test                          every test'
+	@echo 'make check                         ruff, mypy --strict, the import rules'
+	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
+	@echo 'make docs                          the documentation, into build/docs'
+	@echo 'make clean                         removes what the other targets made'
+
+demo: $(VENV)/.has-test
+	@$(BIN)/pushctl lab --demo --directory var/demo $(if $(SIZE),--size '$(SIZE)') $(if $(FILE),-- '$(FILE)')
+
+test: $(VENV)/.has-test
+	@$(BIN)/python -m tests
+
+check: $(VENV)/.has-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@$(BIN)/python -m tests tests.test_architecture tests.test_packaging
+
+bench: $(VENV)/.has-test
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+docs: $(VENV)/.has-docs
+	$(BIN)/python -m tests.conformance
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
+	$(BIN)/pydoctor --quiet --warnings-as-errors
+
+clean:
+	rm -rf $(VENV) build var _trial_temp* .mypy_cache .ruff_cache .hypothesis
+
+# One stamp for each set of extras; made again when the metadata changes.
+$(VENV)/.has-%: setup.cfg pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --editable '.[$*]' --config-settings editable_mode=compat
+	@touch $@
+
+# Debian ships Python without the part of venv that brings pip: where that is missing and we may, it is installed.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("pushsvc needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python3-venv
+	$(PYTHON) -m venv --clear $(VENV)
+
+.PHONY: python3-venv
+python3-venv:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo 'Python lacks venv: install it first (Debian: apt-get install python3-venv)' >&2; exit 1; }
+	apt-get -qq -o DPkg::Lock::Timeout=300 update
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends python3-venv

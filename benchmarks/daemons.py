@@ -1,0 +1,178 @@
+"""Two real daemons at work: bulk transfer and its memory, small pushes, submissions. Beside bare Twisted TLS."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.measure import Figure, Ratio, Result, seconds
+from benchmarks.processes import ROOT, Spent, bare_tls, cpu_seconds, memory, reset_peak
+from pushsvc.pushctl.client import Json
+from pushsvc.pushctl.daemon import Role
+from pushsvc.pushctl.demo import made_up
+from pushsvc.pushctl.lab import Lab
+from pushsvc.pushctl.progress import Quiet, is_final
+from pushsvc.pushctl.push import submit, verdict
+from pushsvc.pushctl.submission import Attachment
+
+FOLDER = ROOT / "var" / "bench"
+BULK = 1 << 30
+PUSHES = 300
+SUBMISSIONS = 2000
+SMALL = "x" * 2048
+TINY = "x" * 200
+CLIENTS = 8  # connections that submit at the same time
+LOOK_EVERY = 0.05
+PATIENCE = 300.0  # seconds for any one wait
+
+
+@contextmanager
+def running(settings: dict[Role, dict[str, str]] | None = None) -> Iterator[Lab]:
+    """Both daemons, below a folder on the checkout's own disk that is gone afterwards."""
+    try:
+        with Lab(FOLDER / "lab", max_size=BULK, settings=settings) as lab:
+            lab.start()
+            yield lab
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def bulk(rounds: int) -> Result:
+    """1 GiB from queue to inbox, and the same octets over bare TLS, in turn."""
+    ours: list[Spent] = []
+    bare: list[Spent] = []
+    growth: dict[Role, list[float]] = {"sender": [], "receiver": []}
+    idle: dict[Role, list[float]] = {"sender": [], "receiver": []}
+    with running() as lab, bare_tls(FOLDER / "bare") as limit:
+        subject = made_up(FOLDER / "lab" / "bulk.bin", BULK)
+        for _ in range(min(rounds, 3)):
+            for role, daemon in (("sender", lab.sender), ("receiver", lab.receiver)):
+                reset_peak(daemon.pid)
+                idle[role].append(memory(daemon.pid, "VmRSS"))
+            ours.append(_one_push(lab, subject))
+            for role, daemon in (("sender", lab.sender), ("receiver", lab.receiver)):
+                growth[role].append(memory(daemon.pid, "VmHWM"))
+            bare.append(limit.send(BULK))
+    rate, bare_rate = _rate("pushsvc, MSRP over TLS, stored", ours), _rate("bare Twisted TLS, 64 KiB writes", bare)
+    cpu = _cpu("CPU per GiB, pushsvc, both daemons", ours, "≤ 5.5")
+    bare_cpu = _cpu("CPU per GiB, bare TLS, both ends", bare)
+    idles = [Figure(f"RSS of push-{role}, before", "MiB", tuple(samples)) for role, samples in idle.items()]
+    peaks = [
+        Figure(f"RSS of push-{role}, peak", "MiB", tuple(samples), "≤ 40 more") for role, samples in growth.items()
+    ]
+    return Result(
+        "Bulk: one push of 1 GiB",
+        [rate, bare_rate, cpu, bare_cpu, *idles, *peaks],
+        [Ratio("MB/s, to bare TLS", rate, bare_rate, "≥ 0.55"), Ratio("CPU per GiB, to bare TLS", cpu, bare_cpu)],
+        "From the answer 202 to `delivered`: INVITE, TLS, MSRP, two hashes, fsync, BYE. Bare TLS has none of these.",
+    )
+
+
+def pushes(rounds: int) -> Result:
+    """Whole pushes of 2 KiB, a session and a TLS connection each, beside bare TLS connections that carry the same."""
+    rates: list[float] = []
+    bare: list[float] = []
+    with running() as lab, bare_tls(FOLDER / "bare") as limit:
+        for _ in range(rounds):
+            rates.append(PUSHES / seconds(lambda: _many_pushes(lab)))
+            bare.append(PUSHES / limit.send(len(SMALL), PUSHES, CLIENTS).seconds)
+    ours = Figure("pushes of 2 KiB, submitted and delivered", "/s", tuple(rates))
+    handshakes = Figure("bare Twisted TLS connections with 2 KiB", "/s", tuple(bare))
+    return Result(
+        "Small pushes", [ours, handshakes], [Ratio("pushes, to bare TLS connections", ours, handshakes, "≥ 0.4")]
+    )
+
+
+def submissions(rounds: int) -> Result:
+    """Submissions of 200 octets, each durable before its answer; the one recipient never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        target = f"sip:nobody@127.0.0.1:{silent.getsockname()[1]}"
+        push = {"to": [target], "mode": "message", "content": {"type": "text/plain", "text": TINY}}
+        with running({"sender": {"delivery.concurrency": "1"}}) as lab:
+            rates = [SUBMISSIONS / seconds(lambda: _post(lab, push, SUBMISSIONS)) for _ in range(rounds)]
+            syncs = [_syncs_per_second(FOLDER / "lab" / "sync") for _ in range(rounds)]
+    ours = Figure(f"submissions, {CLIENTS} clients", "/s", tuple(rates), "≥ 1000")
+    disk = Figure("fsync of the same disk, one at a time", "/s", tuple(syncs))
+    return Result("Submissions of 200 octets", [ours, disk], [Ratio("submissions, to fsync", ours, disk)])
+
+
+def _rate(name: str, spent: list[Spent]) -> Figure:
+    return Figure(name, "MB/s", tuple(BULK / each.seconds / 1e6 for each in spent))
+
+
+def _cpu(name: str, spent: list[Spent], target: str = "") -> Figure:
+    return Figure(name, "s", tuple(each.cpu * (1 << 30) / BULK for each in spent), target)
+
+
+def _one_push(lab: Lab, subject: Path) -> Spent:
+    """From the answer 202 to its end; then the receiver's copy is removed."""
+    wanted = {"to": [lab.receiver.uri]}
+    push = submit(lab.sender.api, wanted, [Attachment.of(subject)], Quiet())
+    start, cpu = time.perf_counter(), cpu_seconds(lab.sender.pid, lab.receiver.pid)
+    while not is_final(push):
+        time.sleep(LOOK_EVERY)
+        push = lab.sender.api.get("v1", "pushes", push["id"])
+    spent = Spent(time.perf_counter() - start, cpu_seconds(lab.sender.pid, lab.receiver.pid) - cpu)
+    if verdict(push):
+        raise AssertionError(f"the push was not delivered: {push['recipients']}")
+    for entry in lab.receiver.api.get("v1", "inbox")["items"]:
+        lab.receiver.api.delete("v1", "inbox", entry["id"])
+    return spent
+
+
+def _many_pushes(lab: Lab) -> None:
+    done = _delivered(lab) + PUSHES
+    push = {"to": [lab.receiver.uri], "mode": "msrp", "content": {"type": "text/plain", "text": SMALL}}
+    _post(lab, push, PUSHES)
+    end = time.monotonic() + PATIENCE
+    while _delivered(lab) < done:
+        if time.monotonic() > end:
+            raise AssertionError(f"{done - _delivered(lab)} of {PUSHES} pushes are missing")
+        time.sleep(LOOK_EVERY)
+
+
+def _delivered(lab: Lab) -> int:
+    text = lab.sender.api.text("metrics")
+    counts = re.findall(r'^pushsvc_recipients_finished_total\{[^}]*result="delivered"[^}]*\} (\S+)', text, re.M)
+    return sum(int(float(count)) for count in counts)
+
+
+def _post(lab: Lab, push: Json, times: int) -> None:
+    """Submit the same push so many times, over a few connections that are kept."""
+    host, body = urlsplit(lab.sender.api.url).netloc, json.dumps(push)
+
+    def some(count: int) -> None:
+        connection = http.client.HTTPConnection(host, timeout=PATIENCE)
+        for _ in range(count):
+            connection.request("POST", "/v1/pushes", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            if response.read() and response.status != 202:
+                raise AssertionError(f"submission was answered {response.status}")
+        connection.close()
+
+    shares = [times // CLIENTS + (client < times % CLIENTS) for client in range(CLIENTS)]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(some, shares))
+
+
+def _syncs_per_second(path: Path) -> float:
+    with path.open("wb") as file:
+
+        def work() -> None:
+            for _ in range(100):
+                file.write(TINY.encode())
+                file.flush()
+                os.fsync(file.fileno())
+
+        return 100 / seconds(work)

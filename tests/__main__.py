@@ -1,0 +1,42 @@
+"""Runs the tests by trial and ends with one plain line of counts: `python -m tests [NAME...]`.
+
+Exit 0 means that tests ran and all of them passed. Where `CI` is `true` a skipped test has not passed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from twisted.trial.reporter import Reporter, TreeReporter
+from twisted.trial.runner import TestLoader, TrialRunner
+
+
+def closing_line(result: Reporter, strict: bool) -> tuple[str, bool]:
+    """The counts as `N passed, N failed`, and whether this was a success."""
+    passed = result.successes + len(result.expectedFailures)
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    skipped = len(result.skips)
+    if strict:
+        failed, skipped = failed + skipped, 0
+    line = f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+    return line, passed > 0 and failed == 0
+
+
+def main(names: list[str]) -> int:
+    """Run what `names` name (all tests when empty); 0 for success, else 1."""
+    strict = os.environ.get("CI") == "true"
+    runner = TrialRunner(TreeReporter, stream=sys.stdout)
+    result = runner.run(TestLoader().loadByNames(names or ["tests"], recurse=True))
+    line, success = closing_line(result, strict)
+    if strict:
+        for test, reason in result.skips:
+            sys.stdout.write(f"skipped, and that fails here: {test.id()}: {reason}\n")
+    sys.stdout.write(f"{line}\n")
+    return 0 if success else 1
+
+
+if __name__ == "__main__":
+    # Line by line and complete also into a pipe, where a killed run would otherwise show nothing.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Which requirement is proved by which tests. The requirements are in docs/requirements.tsv."""
