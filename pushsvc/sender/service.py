@@ -37,6 +37,7 @@ from pushsvc.wiring.daemon import Daemon, Readiness
 from pushsvc.wiring.network import Network, Product
 from pushsvc.wiring.threads import Threads
 
+CONTENT_THREADS = 2  # so that the sync of a big upload does not hold up the outbox's commits
 SWEEP_EVERY = 3600.0  # seconds
 MAX_SESSIONS = 10_000  # a sender is not invited: its own concurrency is the limit
 
@@ -70,8 +71,9 @@ class Sending:
         self._metrics = metrics
         self._drain_seconds = config.shutdown.drain
         self._threads = Threads(reactor, "outbox", 1)
+        self._content_threads = Threads(reactor, "content", CONTENT_THREADS)
         self._database = opened(config.database_path)
-        self.store = ContentStore(config.content_dir, self._threads, network.tokens)
+        self.store = ContentStore(config.content_dir, self._content_threads, network.tokens)
         self.outbox = Outbox(self._database, self.store, self._threads)
         self._lingering = Lingering(reactor, config.delivery.linger)
         self.ways = Ways(
@@ -108,7 +110,8 @@ class Sending:
 
     async def _start(self) -> None:
         self._threads.start()
-        await self._threads(self.store.start)
+        self._content_threads.start()
+        await self._content_threads(self.store.start)
         again = await self.outbox.start(self._reactor.seconds())
         if again:
             self.log.info("{count} recipients were being sent to when the last process ended", count=again)
@@ -129,6 +132,7 @@ class Sending:
         await self.outbox.when_idle()
         await self._threads(self._database.close)
         self._threads.stop()
+        self._content_threads.stop()
 
     def apply(self, config: SenderConfig) -> None:
         """Nothing but what every daemon reloads."""

@@ -1,0 +1,123 @@
+"""Recipients become `sending`, and what an attempt needs to know about each is put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from pushsvc.sender.content_store import ContentStore
+from pushsvc.sender.job import ContentFile, FileState, Job
+from pushsvc.sender.outbox_end import copy_name
+from pushsvc.sender.outbox_read import read_files
+from pushsvc.sender.outbox_records import Claim
+from pushsvc.sender.outcome import State, is_settled
+from pushsvc.sender.schema import TO_DO, attempts, contents, pushes, recipients
+
+
+def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, now: float) -> tuple[Claim, ...]:
+    """Turn these recipients, who are all `queued` or `waiting`, into claims, in this order."""
+    # `sending` is durable before the first octet leaves: after a crash it may have been sent, so it is sent again.
+    connection.execute(
+        update(recipients)
+        .where(recipients.c.id.in_(chosen), TO_DO)
+        .values(state=State.SENDING.value, tries=recipients.c.tries + 1, attempts=recipients.c.attempts + 1)
+    )
+    rows = _rows(connection, chosen)
+    connection.execute(
+        insert(attempts), [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows]
+    )
+    numbers = {row.push for row in rows}
+    connection.execute(update(pushes).where(pushes.c.number.in_(numbers)).values(state=State.SENDING.value))
+    files = _contents(connection, numbers)
+    return tuple(_claim(row, files[row.push], store) for row in rows)
+
+
+def transfer_id(push_id: str, recipient: int, position: int) -> str:
+    """The RFC 5547 §6 id of one content for one recipient: 32 characters, the same for every attempt.
+
+    Nobody can guess it, because the push's id is random and goes to nobody but the client.
+    """
+    return hashlib.sha256(f"{push_id}/{recipient}/{position}".encode()).hexdigest()[:32]
+
+
+def _rows(connection: Connection, chosen: Sequence[int]) -> list[Row[Any]]:
+    wanted = (
+        select(
+            recipients.c.id,
+            recipients.c.push,
+            recipients.c.target,
+            recipients.c.tries,
+            recipients.c.attempts,
+            recipients.c.expires_at,
+            recipients.c.files,
+            pushes.c.id.label("push_id"),
+            pushes.c.title,
+            pushes.c.description,
+            pushes.c.application,
+            pushes.c.mode,
+            pushes.c.disposition,
+            pushes.c.priority,
+            pushes.c.submitted_at,
+        )
+        .join_from(recipients, pushes, pushes.c.number == recipients.c.push)
+        .where(recipients.c.id.in_(chosen))
+    )
+    rows: Iterable[Row[Any]] = connection.execute(wanted)
+    by_id = {row.id: row for row in rows}
+    return [by_id[one] for one in chosen]
+
+
+def _contents(connection: Connection, numbers: set[int]) -> Mapping[int, list[Row[Any]]]:
+    files: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(select(contents).where(contents.c.push.in_(numbers)).order_by(contents.c.position)):
+        files.setdefault(row.push, []).append(row)
+    return files
+
+
+def _claim(row: Row[Any], files: Sequence[Row[Any]], store: ContentStore) -> Claim:
+    results = read_files(row.files, len(files))
+    job = Job(
+        push_id=row.push_id,
+        recipient_id=row.id,
+        to=row.target,
+        contents=tuple(
+            _content(row, file, store) for file, result in zip(files, results, strict=True) if not is_settled(result)
+        ),
+        title=row.title,
+        description=row.description,
+        application=row.application,
+        mode=row.mode,
+        disposition=row.disposition,
+        attempt=row.attempts,
+        not_after=row.expires_at,
+        created_at=row.submitted_at,
+        priority=row.priority,
+    )
+    delivered = sum(
+        file.size
+        for file, result in zip(files, results, strict=True)
+        if result is not None and result.result is FileState.DELIVERED
+    )
+    return Claim(job, row.tries, results, delivered)
+
+
+def _content(row: Row[Any], file: Row[Any], store: ContentStore) -> ContentFile:
+    return ContentFile(
+        name=file.name,
+        type=file.type,
+        size=file.size,
+        sha1=bytes.fromhex(file.sha1),
+        sha256=bytes.fromhex(file.sha256),
+        path=_path(file, store),
+        transfer_id=transfer_id(row.push_id, row.id, file.position),
+    )
+
+
+def _path(file: Row[Any], store: ContentStore) -> Path:
+    if file.octets is None:
+        return store.path(file.sha256)
+    return store.lay_out(copy_name(file.push, file.position), file.octets)

@@ -1,0 +1,142 @@
+"""How recipients end, and what that means for their push and its files. Every change names the state before it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from pushsvc.errors import Misuse
+from pushsvc.sender.job import AttemptResult, FileResult
+from pushsvc.sender.outbox_read import write_files
+from pushsvc.sender.outbox_records import Claim, Finished
+from pushsvc.sender.outcome import FAILED, OPEN, Outcome, State, push_state
+from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
+
+_INTERRUPTED = "the service stopped while it was being sent"
+
+
+def settle(
+    connection: Connection,
+    claim: Claim,
+    outcome: Outcome,
+    result: AttemptResult,
+    files: Sequence[FileResult | None],
+    now: float,
+) -> tuple[Finished, ...]:
+    """This claim's attempt ended at `now` with this result and this meaning; `files` are all results so far."""
+    recipient = claim.job.recipient_id
+    row = connection.execute(
+        select(recipients.c.push, recipients.c.cancel_asked).where(recipients.c.id == recipient, IN_FLIGHT)
+    ).one_or_none()
+    if row is None:
+        raise Misuse(f"recipient {recipient} is not being sent to")
+    if row.cancel_asked and outcome.state is State.WAITING:
+        outcome = Outcome(State.CANCELLED, outcome.reason)
+    values: dict[str, Any] = {
+        "state": outcome.state.value,
+        "reason": outcome.reason,
+        "acknowledged": claim.delivered + result.octets_acknowledged,
+        "files": write_files(files),
+    }
+    if outcome.retry_at is not None:
+        values["due_at"] = outcome.retry_at
+    connection.execute(update(recipients).where(recipients.c.id == recipient, IN_FLIGHT).values(values))
+    _end_attempt(connection, claim, outcome, result, now)
+    return refresh(connection, {row.push})
+
+
+def release(connection: Connection, claims: Collection[Claim], now: float) -> None:
+    """These attempts were given up because we stop: they do not count, and the recipients are as due as they were."""
+    _give_back(connection, [claim.job.recipient_id for claim in claims], now)
+
+
+def requeue(connection: Connection, now: float) -> int:
+    """The process that was sending is gone: whatever it had in hand is due again. How many recipients that were."""
+    in_hand = connection.scalars(select(recipients.c.id).where(IN_FLIGHT)).all()
+    for start in range(0, len(in_hand), 1000):
+        _give_back(connection, in_hand[start : start + 1000], now)
+    return len(in_hand)
+
+
+def refresh(connection: Connection, numbers: Collection[int]) -> tuple[Finished, ...]:
+    """Bring the state of these pushes up to that of their recipients. Those that are final now."""
+    counts: defaultdict[int, dict[State, int]] = defaultdict(dict)
+    rows = connection.execute(
+        select(recipients.c.push, recipients.c.state, func.count())
+        .where(recipients.c.push.in_(numbers))
+        .group_by(recipients.c.push, recipients.c.state)
+    )
+    for number, state, count in rows:
+        counts[number][State(state)] = count
+    finished = []
+    for number, states in counts.items():
+        connection.execute(update(pushes).where(pushes.c.number == number).values(state=push_state(states)))
+        if not states.keys() & OPEN:
+            finished.append(_finish(connection, number, keep=bool(states.keys() & FAILED)))
+    return tuple(finished)
+
+
+def _finish(connection: Connection, number: int, *, keep: bool) -> Finished:
+    push_id = connection.scalar(select(pushes.c.id).where(pushes.c.number == number))
+    assert push_id is not None
+    small = tuple(
+        connection.scalars(select(contents.c.position).where(contents.c.push == number, contents.c.octets.is_not(None)))
+    )
+    # What failed may be driven again, and needs its contents for that.
+    return Finished(push_id, number, () if keep else release_contents(connection, number), small)
+
+
+def release_contents(connection: Connection, number: int) -> tuple[str, ...]:
+    """This push needs its contents no more; the SHA-256 of those that are files."""
+    ours = contents.c.push == number
+    released = tuple(connection.scalars(select(contents.c.sha256).where(ours, KEPT_FILE)))
+    connection.execute(update(contents).where(ours).values(kept=False, octets=None))
+    return released
+
+
+def copy_name(number: int, position: int) -> str:
+    """The name under which a small content is laid out to be sent."""
+    return f"{number}-{position}"
+
+
+def _give_back(connection: Connection, ids: Sequence[int], now: float) -> None:
+    ours = recipients.c.id.in_(ids)
+    numbers = set(connection.scalars(select(recipients.c.push).where(ours)))
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.recipient.in_(ids), attempts.c.ended_at.is_(None))
+        .values(ended_at=now, outcome="interrupted", reason=_INTERRUPTED)
+    )
+    connection.execute(
+        update(recipients)
+        .where(ours, IN_FLIGHT, recipients.c.cancel_asked)
+        .values(state=State.CANCELLED.value, reason="cancelled by its owner")
+    )
+    connection.execute(
+        update(recipients).where(ours, IN_FLIGHT).values(state=State.QUEUED.value, tries=recipients.c.tries - 1)
+    )
+    refresh(connection, numbers)
+
+
+def _end_attempt(connection: Connection, claim: Claim, outcome: Outcome, result: AttemptResult, now: float) -> None:
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.recipient == claim.job.recipient_id, attempts.c.number == claim.job.attempt)
+        .values(
+            ended_at=now,
+            mode=result.mode or None,
+            why_mode=result.why_mode or None,
+            call_id=result.call_id,
+            peer=result.peer,
+            sip_status=result.sip_status,
+            sip_reason=result.sip_reason,
+            msrp_status=result.msrp_status,
+            octets_acknowledged=result.octets_acknowledged,
+            outcome=outcome.word,
+            reason=outcome.reason,
+            retry_at=outcome.retry_at,
+        )
+    )

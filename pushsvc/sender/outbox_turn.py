@@ -1,0 +1,92 @@
+"""One look into the queue: what has expired ends, what is due becomes `sending` and is handed out as jobs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import cycle
+
+from sqlalchemy import Connection, func, select, update
+
+from pushsvc.sender.content_store import ContentStore
+from pushsvc.sender.outbox_claim import claim
+from pushsvc.sender.outbox_end import refresh
+from pushsvc.sender.outbox_records import LANES, Finished, Turn
+from pushsvc.sender.outcome import State
+from pushsvc.sender.schema import TO_DO, recipients
+
+MAX_EXPIRED = 1000  # recipients in one look: keeps the database thread free for others
+
+_TOO_LATE = "its deadline came before it could be sent"
+
+
+class Lanes:
+    """Who goes first when not all can go: seven turns are four for high priority, two for normal, one for low."""
+
+    def __init__(self) -> None:
+        self._wheel = cycle((0, 1, 0, 2, 0, 1, 0))
+
+    def pick(self, waiting: Sequence[deque[int]], limit: int) -> list[int]:
+        """At most `limit` of those who wait by lane, oldest first; an empty lane's turn goes to the first other."""
+        picked: list[int] = []
+        while len(picked) < limit and any(waiting):
+            lane = waiting[next(self._wheel)]
+            picked.append((lane or next(filter(None, waiting))).popleft())
+        return picked
+
+
+def turn(connection: Connection, lanes: Lanes, store: ContentStore, now: float, limit: int) -> Turn:
+    """End what has expired at `now`, claim at most `limit` recipients that are due, highest priority first."""
+    expired, finished = _expire(connection, now)
+    chosen = lanes.pick([_due(connection, lane, now, limit) for lane in sorted(LANES.values())], limit)
+    claims = claim(connection, chosen, store, now) if chosen else ()
+    return Turn(claims, finished, expired, _next_due(connection), _next_expiry(connection))
+
+
+def clock_jumped(connection: Connection, seconds: float) -> None:
+    """The clock was set forward or back by so many seconds: what waits, waits as long as before.
+
+    Nothing may expire just because the clock was set; setting it back does not give more time than was asked for.
+    """
+    connection.execute(
+        update(recipients)
+        .where(TO_DO)
+        .values(
+            due_at=recipients.c.due_at + seconds,
+            expires_at=recipients.c.expires_at + max(seconds, 0.0),
+        )
+    )
+
+
+def _expire(connection: Connection, now: float) -> tuple[int, tuple[Finished, ...]]:
+    rows = connection.execute(
+        select(recipients.c.id, recipients.c.push).where(TO_DO, recipients.c.expires_at <= now).limit(MAX_EXPIRED)
+    ).all()
+    if not rows:
+        return 0, ()
+    connection.execute(
+        update(recipients)
+        .where(recipients.c.id.in_([row.id for row in rows]), TO_DO)
+        .values(state=State.EXPIRED.value, reason=func.coalesce(recipients.c.reason, _TOO_LATE))
+    )
+    return len(rows), refresh(connection, {row.push for row in rows})
+
+
+def _due(connection: Connection, lane: int, now: float, limit: int) -> deque[int]:
+    wanted = select(recipients.c.id).where(TO_DO, recipients.c.lane == lane, recipients.c.due_at <= now)
+    return deque(connection.scalars(wanted.order_by(recipients.c.due_at).limit(limit)))
+
+
+def _next_due(connection: Connection) -> float | None:
+    moments = [
+        connection.scalar(
+            select(recipients.c.due_at).where(TO_DO, recipients.c.lane == lane).order_by(recipients.c.due_at).limit(1)
+        )
+        for lane in LANES.values()
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _next_expiry(connection: Connection) -> float | None:
+    wanted = select(recipients.c.expires_at).where(TO_DO).order_by(recipients.c.expires_at).limit(1)
+    return connection.scalar(wanted)
