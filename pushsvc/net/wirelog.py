@@ -10,9 +10,15 @@ from pushsvc.sip.message import Message, Request
 
 
 class WireLog:
-    """An observer that logs (INTERFACES §7)."""
+    """An observer that logs (INTERFACES §7). `unlimited`: every line, also when there are many in a second.
+
+    That is for an agent whose traffic is its own doing; one that strangers call keeps the limit of the log.
+    """
 
     log = Logger()
+
+    def __init__(self, *, unlimited: bool) -> None:
+        self._unlimited = unlimited
 
     def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
         facts = {
@@ -21,6 +27,7 @@ class WireLog:
             "from": str(message.from_.uri),
             "to": str(message.to.uri),
             "peer": str(hop),
+            "log_unlimited": self._unlimited,
         }
         if isinstance(message, Request):
             self.log.info("sip req", method=message.method, **facts)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from pushsvc import push
 from pushsvc.api.events import EventLog
@@ -36,7 +37,7 @@ SYNC_THREADS = 4  # syncs of different files wait for the disk side by side
 def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None) -> IService:
     """The receiver as one service. Raises ConfigErrors, OSError, ValueError."""
     metrics = ReceiverMetrics()
-    observer = Observers((Counting(metrics), WireLog()))
+    observer = Observers((Counting(metrics), WireLog(unlimited=False)))
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
     readiness = Readiness()
@@ -57,6 +58,8 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
 
 class Receiving:
     """What push-receiver is for (`wiring.daemon.Work`)."""
+
+    log = Logger()
 
     def __init__(self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics) -> None:
         self._metrics = metrics
@@ -113,6 +116,11 @@ class Receiving:
 
     def _arrived(self, entry: Entry) -> None:
         self._metrics.received()
+        about = entry.about
+        self.log.info(
+            "push received", id=entry.id, peer=about.sender, call_id=about.call_id, mode=about.mode,
+            size=entry.size, file=entry.file, log_unlimited=True,
+        )  # fmt: skip
         self.events.received(entry)
 
 

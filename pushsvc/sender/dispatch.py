@@ -230,9 +230,10 @@ class Dispatch(Service):
         if outcome.state in SUCCESS:
             self._metrics.delivered_after(seconds)
         self.log.info(
-            "push {push} to {peer} is {state} after attempt {attempt}: {reason}",
+            "push {state}",
             push=job.push_id, peer=job.to, state=outcome.state.value, attempt=job.attempt, reason=outcome.reason,
-            call_id=result.call_id, status=result.sip_status, seconds=seconds, size=job.size,
+            call_id=result.call_id, status=result.sip_status, seconds=round(seconds, 3), size=job.size,
+            log_unlimited=True,
         )  # fmt: skip
 
     # --- waiting ---

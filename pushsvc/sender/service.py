@@ -46,7 +46,7 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
     """The sender as one service. Raises ConfigErrors, OSError, ValueError; SystemExit for an unusable outbox."""
     metrics = SenderMetrics()
     traces = Traces(reactor)
-    observer = Observers((Counting(metrics), WireLog(), traces))
+    observer = Observers((Counting(metrics), WireLog(unlimited=True), traces))
     product = Product(push.SENDER_ALLOW, MAX_SESSIONS, config.delivery.success_report, config.delivery.report_timeout)
     network = Network(config, reactor, observer, product)
     work = Sending(config, reactor, network, metrics, traces)
