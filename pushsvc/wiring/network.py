@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
 
-from pushsvc.config.shared import ClientCertificate, Config
+from pushsvc.config.shared import ClientCertificate, Config, Setup
 from pushsvc.config.values import Listen
 from pushsvc.errors import ConfigError, ConfigErrors
 from pushsvc.machine import Tokens
@@ -24,6 +25,7 @@ from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
+from pushsvc.wiring.unbuilt import ignored, refuse_unsafe
 
 
 @attrs.frozen
@@ -39,7 +41,12 @@ class Product:
 class Network:
     """Everything that has a socket but the API. `listen` opens it, `close` ends it."""
 
+    log = Logger()
+
     def __init__(self, config: Config, reactor: Any, observer: Observer, product: Product) -> None:
+        refuse_unsafe(config)
+        for key in ignored(config):
+            self.log.warn("{key} is set, but what it is for is not built yet", key=key)
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
@@ -74,6 +81,7 @@ class Network:
             bind_timeout=config.msrp.bind_timeout,
             session_expires=int(config.sip.session_expires),
             cema=config.msrp.cema,
+            prefer_active=config.msrp.setup is Setup.ACTIVE,
         )
         self.sessions = Sessions(self.floors, allow=product.allow, max_sessions=product.max_sessions)
 
