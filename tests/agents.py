@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import tempfile
-from functools import cache
-from pathlib import Path
+import hashlib
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
 from pushsvc import push, sdp
 from pushsvc.msrp.chunk import Send
-from pushsvc.net.identity import Identity, self_signed
+from pushsvc.net.identity import Identity
 from pushsvc.net.locate import Locator
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer, Observers
 from pushsvc.net.tls import Tls
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
+from tests.identities import identity_of
 from tests.sim import Host, Network
 from tests.tokens import CountedTokens
 
 SIP_PORT = 5060
 MSRP_PORT = 2855
-
-
-@cache
-def identity_of(name: str) -> Identity:
-    """A self-signed certificate, made once per run: making one takes longer than a conversation."""
-    with tempfile.TemporaryDirectory() as directory:
-        return self_signed(Path(directory), name, 1_800_000_000.0)
 
 
 @attrs.frozen
@@ -75,7 +69,9 @@ class Kept:
 
 
 class Agent:
-    """One end of a conversation."""
+    """One end of a conversation. `floors` are the facts of `sessions.Floors` that differ from its defaults."""
+
+    targeting = push.Targeting()
 
     def __init__(
         self,
@@ -85,6 +81,10 @@ class Agent:
         *,
         allow: tuple[str, ...] = push.RECEIVER_ALLOW,
         observers: tuple[Observer, ...] = (),
+        identity: Identity | None = None,
+        transfer: Transfer | None = None,
+        max_sessions: int = 2000,
+        **floors: Any,
     ) -> None:
         self.network = network
         self.host: Host = network.host(address)
@@ -94,23 +94,27 @@ class Agent:
         observer = Observers(observers)
         self.settings = Settings()
         self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
-        self.tls = Tls(identity_of(name), self.host)
+        self.tls = Tls(identity or identity_of(name), self.host)
+        settings = MsrpSettings(transfer=transfer or Transfer())
         self.msrp = MsrpEndpoint(
-            self.host, self.tls, self.tokens, observer, lambda host: succeed([]), MsrpSettings(), advertise=address
+            self.host, self.tls, self.tokens, observer, lambda host: succeed([]), settings, advertise=address
         )
-        self.sessions = Sessions(Floors(self.agent, self.msrp, self.tokens, self.host, self.settings), allow=allow)
+        self.floors = Floors(self.agent, self.msrp, self.tokens, self.host, self.settings, **floors)
+        self.allow = allow
+        self.sessions = Sessions(self.floors, allow=allow, max_sessions=max_sessions)
         self.agent.listen("udp", address, SIP_PORT)
         self.agent.listen("tcp", address, SIP_PORT)
         self.msrp.listen("tls", address, MSRP_PORT)
 
     # -- as a sender
 
-    def call(self, target: str, *contents: Octets) -> Call:
+    def call(self, target: str, *contents: Octets, **facts: Any) -> Call:
         files = tuple(file_offer(content, self.tokens, index) for index, content in enumerate(contents))
-        return Call(SipUri.parse(target), files, self._describe_call(target), self.tokens.word(20), user=self.name)
+        uri, call_id = SipUri.parse(target), self.tokens.word(20)
+        return Call(uri, files, self._describe_call(target), call_id, user=self.name, **facts)
 
-    def dial(self, target: str, *contents: Octets) -> Deferred[Session]:
-        return self.sessions.dial(self.call(target, *contents))
+    def dial(self, target: str, *contents: Octets, **facts: Any) -> Deferred[Session]:
+        return self.sessions.dial(self.call(target, *contents, **facts))
 
     def _describe_call(self, target: str):  # type: ignore[no-untyped-def]
         identity = SipUri.parse(f"sip:{self.name}@example.com")
@@ -118,9 +122,10 @@ class Agent:
             identity=identity,
             target=SipUri.parse(target),
             contact_uri=contact,
-            targeting=push.Targeting(),
+            targeting=self.targeting,
             session_expires=interval,
             min_se=min_se,
+            allow=self.allow,
         )
 
     # -- as a receiver
@@ -140,12 +145,10 @@ class Agent:
         return invitation.accept(takes, self.describe_answer)
 
     def describe_answer(self, contact: SipUri) -> list[tuple[str, str]]:
-        return push.answer_headers(contact_uri=contact, targeting=push.Targeting())
+        return push.answer_headers(contact_uri=contact, targeting=self.targeting, allow=self.allow)
 
 
 def file_offer(content: Octets, tokens: CountedTokens, index: int = 0) -> sdp.FileOffer:
-    import hashlib
-
     return sdp.FileOffer(
         name=f"file{index}.txt",
         type=content.content_type,

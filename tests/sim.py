@@ -13,12 +13,23 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError, ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import (
+    CannotListenError,
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    InvalidAddressError,
+    MessageLengthError,
+    TimeoutError,
+    UserError,
+)
 from twisted.internet.interfaces import (
     IConnector,
     IConsumer,
+    IDelayedCall,
     IListeningPort,
     IPushProducer,
     IReactorTCP,
@@ -34,6 +45,9 @@ from zope.interface import implementer
 FIRST_EPHEMERAL_PORT = 40000
 SEGMENT = 1400
 WINDOW = 65536
+BIGGEST_DATAGRAM = 65507
+
+Place = tuple[str, int]
 
 
 @attrs.define
@@ -56,19 +70,25 @@ class Network:
         self.clock = Clock()
         self.chance = random.Random(seed)
         self.weather = weather or Weather()
-        self.sockets: dict[tuple[str, int], UdpSocket] = {}
-        self.listeners: dict[tuple[str, int], Listener] = {}
+        self.sockets: dict[Place, UdpSocket] = {}
+        self.listeners: dict[Place, Listener] = {}
         self.streams: list[Stream] = []
         self.transcript: list[str] = []
         self.unplugged: set[str] = set()
 
     def host(self, address: str) -> Host:
-        """A machine at this IPv4 address: what our code takes for its reactor."""
+        """A machine at this IPv4 or IPv6 address: what our code takes for its reactor."""
         return Host(self, address)
 
     def unplug(self, address: str) -> None:
         """The machine vanishes: nothing is answered any more, its streams go silent."""
         self.unplugged.add(address)
+
+    def plug_in(self, address: str) -> None:
+        """The machine is back, as if it had only been unreachable."""
+        self.unplugged.discard(address)
+        for stream in self.streams:
+            stream.schedule()
 
     def run(self, until: Deferred[Any], limit: float = 4000.0) -> Any:
         """Let time pass until the Deferred has a result; give it, or raise its failure."""
@@ -95,17 +115,17 @@ class Network:
             self.step()
         self.clock.advance(max(0.0, end - self.clock.seconds()))
 
-    def later(self, f: Callable[..., Any], *args: Any) -> None:
-        self.clock.callLater(self.weather.delay + self.chance.random() * self.weather.jitter, f, *args)
+    def later(self, f: Callable[..., Any], *args: Any) -> IDelayedCall:
+        return self.clock.callLater(self.weather.delay + self.chance.random() * self.weather.jitter, f, *args)
 
-    def carry(self, datagram: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+    def carry(self, datagram: bytes, source: Place, target: Place) -> None:
         for _ in range(1 + (self.chance.random() < self.weather.duplicate)):
             lost = self.chance.random() < self.weather.loss
             self.note(source, target, datagram, " (lost)" if lost else "")
             if not lost:
                 self.later(self._deliver, datagram, source, target)
 
-    def _deliver(self, datagram: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+    def _deliver(self, datagram: bytes, source: Place, target: Place) -> None:
         socket = self.sockets.get(target)
         if socket is not None and not self.unplugged & {source[0], target[0]}:
             socket.protocol.datagramReceived(datagram, source)
@@ -148,21 +168,23 @@ class Host:
         return listener
 
     def connectTCP(
-        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: tuple[str, int] | None = None
+        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Place | None = None
     ) -> Connector:
         local = (self.address, (bindAddress[1] if bindAddress else 0) or self.ephemeral())
         connector = Connector(self.network, local, (host, port), factory)
         factory.doStart()
         factory.startedConnecting(connector)
-        if self.network.unplugged & {host, self.address}:
-            self.network.clock.callLater(timeout, connector.fail, ConnectionLost("timed out"))
-        else:
-            self.network.later(connector.join)
+        connector.begin(timeout)
         return connector
 
     def ephemeral(self) -> int:
         self._next_port += 1
         return self._next_port
+
+
+def address_of(kind: str, place: Place) -> IPv4Address | IPv6Address:
+    """The place as Twisted tells of it; `kind` is "TCP" or "UDP"."""
+    return IPv6Address(kind, *place) if ":" in place[0] else IPv4Address(kind, *place)
 
 
 @implementer(IUDPTransport, IListeningPort)
@@ -171,22 +193,29 @@ class UdpSocket:
     """A bound datagram socket."""
 
     network: Network
-    address: tuple[str, int]
+    address: Place
     protocol: Any
+    closed: bool = False
 
-    def write(self, packet: bytes, addr: tuple[str, int] | None = None) -> None:
+    def write(self, packet: bytes, addr: Place | None = None) -> None:
         assert addr is not None
+        assert not self.closed
+        if (":" in addr[0]) != (":" in self.address[0]):
+            raise InvalidAddressError(addr[0], "an address of the other family")
+        if len(packet) > BIGGEST_DATAGRAM:
+            raise MessageLengthError("message too long")
         self.network.carry(packet, self.address, addr)
 
     def startListening(self) -> None: ...
 
     def stopListening(self) -> Deferred[None] | None:
+        self.closed = True
         self.network.sockets.pop(self.address, None)
         self.protocol.doStop()
         return None
 
-    def getHost(self) -> IPv4Address:
-        return IPv4Address("UDP", *self.address)
+    def getHost(self) -> IPv4Address | IPv6Address:
+        return address_of("UDP", self.address)
 
 
 @implementer(IListeningPort)
@@ -195,7 +224,7 @@ class Listener:
     """A listening stream socket."""
 
     network: Network
-    address: tuple[str, int]
+    address: Place
     factory: Any
 
     def startListening(self) -> None: ...
@@ -205,8 +234,8 @@ class Listener:
         self.factory.doStop()
         return None
 
-    def getHost(self) -> IPv4Address:
-        return IPv4Address("TCP", *self.address)
+    def getHost(self) -> IPv4Address | IPv6Address:
+        return address_of("TCP", self.address)
 
 
 @implementer(IConnector)
@@ -215,36 +244,49 @@ class Connector:
     """One attempt to connect."""
 
     network: Network
-    local: tuple[str, int]
-    remote: tuple[str, int]
+    local: Place
+    remote: Place
     factory: Any
     _over: bool = False
     _stream: Stream | None = None
+    _pending: IDelayedCall | None = None
+
+    def begin(self, timeout: float) -> None:
+        if self.network.unplugged & {self.local[0], self.remote[0]}:
+            self._pending = self.network.clock.callLater(timeout, self.fail, TimeoutError())
+        else:
+            self._pending = self.network.later(self.join)
 
     def join(self) -> None:
-        if self._over:
-            return
+        self._pending = None
         listener = self.network.listeners.get(self.remote)
-        server = listener and listener.factory.buildProtocol(IPv4Address("TCP", *self.local))
-        if server is None:
+        if listener is None:
             self.fail(ConnectionRefusedError())
             return
-        client = self.factory.buildProtocol(IPv4Address("TCP", *self.remote))
+        self._over = True
+        server = listener.factory.buildProtocol(address_of("TCP", self.local))
+        client = self.factory.buildProtocol(address_of("TCP", self.remote))
         near = Stream(self.network, client, self.local, self.remote)
         far = Stream(self.network, server, self.remote, self.local)
         near.peer, far.peer = far, near
         self.network.streams += [near, far]
-        self._over, self._stream = True, near
-        server.makeConnection(far)
+        self._stream = near
+        if server is None:  # as a real port: accepted by the kernel, then closed by the process
+            far.turn_away()
+        else:
+            server.makeConnection(far)
         client.makeConnection(near)
 
     def fail(self, reason: Exception) -> None:
-        if not self._over:
-            self._over = True
-            self.factory.clientConnectionFailed(self, Failure(reason))
+        if self._over:
+            return
+        self._over = True
+        if self._pending is not None and self._pending.active():
+            self._pending.cancel()
+        self.factory.clientConnectionFailed(self, Failure(reason))
 
     def stopConnecting(self) -> None:
-        self.fail(ConnectionLost("stopped"))
+        self.fail(UserError())
 
     def disconnect(self) -> None:
         if self._stream is None:
@@ -255,19 +297,24 @@ class Connector:
     def connect(self) -> None:
         raise NotImplementedError("a simulated connector connects once")
 
-    def getDestination(self) -> IPv4Address:
-        return IPv4Address("TCP", *self.remote)
+    def getDestination(self) -> IPv4Address | IPv6Address:
+        return address_of("TCP", self.remote)
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 @attrs.define(eq=False)
 class Stream:
-    """One end of a byte stream: in order, delayed, cut into random pieces, pausable in both directions."""
+    """One end of a byte stream: in order, delayed, cut into random pieces, pausable in both directions.
+
+    What is under way to the other end beyond the window counts as held in our own buffer. As with real transports
+    (`twisted.internet.abstract.FileDescriptor`) a connection is not closed while its producer is paused: whoever
+    wants it closed unregisters the producer first.
+    """
 
     network: Network
     protocol: Any
-    local: tuple[str, int]
-    remote: tuple[str, int]
+    local: Place
+    remote: Place
     peer: Any = None
     disconnecting: bool = False
     connected: bool = True
@@ -278,13 +325,19 @@ class Stream:
     _closed: bool = False
     _scheduled: bool = False
     _held: bool = False
+    _aborted: bool = False
+    _writing: bool = False  # there is something to write, or to be done when all is written
 
     def write(self, data: bytes) -> None:
-        if self.disconnecting or self._closed:
+        if self._closed or self._aborted or (self.disconnecting and self.producer is None):
             return
+        if self.peer._closed:
+            self.network.later(self._lost, ConnectionLost())
+            return
+        self._writing = True
         self.peer._inbox += data
-        self.peer._schedule()
-        if self.streaming and self.producer is not None and len(self.peer._inbox) > self.network.weather.window:
+        self.peer.schedule()
+        if self.producer is not None and not self._is_drained:
             self._held = True
             self.producer.pauseProducing()  # on every write over the limit, as real transports do
 
@@ -293,38 +346,55 @@ class Stream:
 
     def loseConnection(self) -> None:
         if not self.disconnecting:
-            self.disconnecting = True
-            self.peer._schedule()
-            self.network.later(self._lost, ConnectionDone())
+            self.disconnecting = self._writing = True
+            self.network.later(self._go_on)
 
     def abortConnection(self) -> None:
+        if self._aborted or self._closed:
+            return
+        self._aborted = self.disconnecting = True
         self._inbox.clear()
         self.peer._inbox.clear()
-        self.network.later(self._lost, ConnectionLost())
-        self.network.later(self.peer._lost, ConnectionLost())
+        self.network.clock.callLater(0, self._lost, ConnectionAborted())
+        self.network.later(self.peer.reset)
+
+    def turn_away(self) -> None:
+        """There is no protocol here: the other end sees a connection that closes."""
+        self._closed, self.connected, self.disconnecting = True, False, True
+        self.peer.schedule()
+
+    def reset(self) -> None:
+        """The other end has aborted. Who neither reads nor writes does not hear of it."""
+        if not self._is_cut_off and (self._writing or not self.disconnecting):
+            self._lost(ConnectionLost())
 
     def pauseProducing(self) -> None:
         self._paused = True
 
     def resumeProducing(self) -> None:
-        self._paused = False
-        self._schedule()
+        if not self.disconnecting:
+            self._paused = False
+            self.schedule()
 
     def stopProducing(self) -> None:
         self.loseConnection()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming, "a pull producer stalls over TLS in simulated time"
+        assert self.producer is None, "there is a producer already"
         self.producer, self.streaming = producer, streaming
 
     def unregisterProducer(self) -> None:
         self.producer, self.streaming = None, False
+        if self.disconnecting:
+            self._writing = True
+            self.network.later(self._go_on)
 
-    def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", *self.remote)
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        return address_of("TCP", self.remote)
 
-    def getHost(self) -> IPv4Address:
-        return IPv4Address("TCP", *self.local)
+    def getHost(self) -> IPv4Address | IPv6Address:
+        return address_of("TCP", self.local)
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
@@ -339,18 +409,43 @@ class Stream:
     def loseWriteConnection(self) -> None:
         self.loseConnection()
 
-    def _schedule(self) -> None:
-        if not self._scheduled and not self._paused and not self._closed:
+    def schedule(self) -> None:
+        """Something is there to be read, or may be again."""
+        if not (self._scheduled or self._paused or self._closed):
             self._scheduled = True
             self.network.later(self._deliver)
 
+    @property
+    def unread(self) -> int:
+        """Octets that are on their way to this end."""
+        return len(self._inbox)
+
+    @property
+    def _is_drained(self) -> bool:
+        return len(self.peer._inbox) <= self.network.weather.window
+
+    def _go_on(self) -> None:
+        """Our buffer may have become empty: the producer goes on; only without one that is paused do we close."""
+        if self._closed or self._aborted or not self._writing or not self._is_drained:
+            return
+        self._writing = False
+        if self._held and self.producer is not None:
+            self._held = False
+            self.producer.resumeProducing()
+        elif self.disconnecting:
+            self._lost(ConnectionDone())
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return bool(self.network.unplugged & {self.local[0], self.remote[0]})
+
     def _deliver(self) -> None:
         self._scheduled = False
-        if self._paused or self._closed or self.network.unplugged & {self.local[0], self.remote[0]}:
+        if self._paused or self._closed or self._is_cut_off:
             return
         if self._inbox:
             self._deliver_piece()
-        elif self.peer.disconnecting:
+        elif self.peer._closed and not self.peer._aborted and not self.disconnecting:
             self._lost(ConnectionDone())
 
     def _deliver_piece(self) -> None:
@@ -361,16 +456,19 @@ class Stream:
         size = self.network.chance.randint(1, weather.segment)
         piece = bytes(self._inbox[:size])
         del self._inbox[:size]
-        self.protocol.dataReceived(piece)
-        self._schedule()
-        if self.peer._held and len(self._inbox) <= weather.window // 2:
-            self.peer._held = False
-            if self.peer.producer is not None:
-                self.peer.producer.resumeProducing()
+        if not self.disconnecting:  # who has closed reads no more
+            self.protocol.dataReceived(piece)
+        self.schedule()
+        if self.peer._held or self.peer.disconnecting:
+            self.peer._go_on()
 
     def _lost(self, reason: Exception) -> None:
-        if not self._closed:
-            self._closed, self.connected, self.disconnecting = True, False, True
-            self.protocol.connectionLost(Failure(reason))
-            if reason.__class__ is ConnectionDone:
-                self.peer._schedule()
+        if self._closed:
+            return
+        self._closed, self.connected, self.disconnecting = True, False, True
+        self._inbox.clear()
+        producer, self.producer = self.producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self.protocol.connectionLost(Failure(reason))
+        self.peer.schedule()

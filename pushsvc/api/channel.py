@@ -38,9 +38,9 @@ class SiteLimits:
 class ApiChannel(HTTPChannel):
     """One connection. Every timeout is absolute: nothing that the client sends moves it, only its getting on does.
 
-        idle -- first octet --> header -- blank line --> body -- end --> answering --> idle
-                                           | refused                        | last one
-                                           +--> lingering ------------------+--> closing
+    idle -- first octet --> header -- blank line --> body -- end --> answering --> idle
+                                       | refused                        | last one
+                                       +--> lingering ------------------+--> closing
     """
 
     site: ApiSite

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 
 MAX_CONNECTIONS = 2000
 MAX_CONNECTIONS_PER_SOURCE = 64
+ONE_NETWORK = 64  # bits: who has one IPv6 address has the 2**64 of its network
 
 
 class Admission:
-    """Counts the connections of one listener by source address."""
+    """Counts the connections of one listener by source: an IPv4 address, or an IPv6 network."""
 
     def __init__(self, most: int = MAX_CONNECTIONS, most_per_source: int = MAX_CONNECTIONS_PER_SOURCE) -> None:
         self._most = most
         self._most_per_source = most_per_source
         self._inside: Counter[str] = Counter()
 
+    @property
+    def inside(self) -> int:
+        """How many are in."""
+        return self._inside.total()
+
     def admit(self, host: str) -> bool:
-        """Whether one more from here may come in; it is counted if so."""
-        if self._inside.total() >= self._most or self._inside[host] >= self._most_per_source:
+        """Whether one more from this address may come in; it is counted if so."""
+        source = _source(host)
+        if self.inside >= self._most or self._inside[source] >= self._most_per_source:
             return False
-        self._inside[host] += 1
+        self._inside[source] += 1
         return True
 
     def left(self, host: str) -> None:
-        """One from here is gone."""
-        self._inside[host] -= 1
-        if self._inside[host] <= 0:
-            del self._inside[host]
+        """One from this address is gone."""
+        source = _source(host)
+        self._inside[source] -= 1
+        if self._inside[source] <= 0:
+            del self._inside[source]
+
+
+def _source(host: str) -> str:
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:  # what a socket for both families calls an IPv4 peer
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, ONE_NETWORK), strict=False))

@@ -31,6 +31,7 @@ class Driver(Generic[Output]):
         self._alarm = Alarm(clock, self._wake)
         self._wishes: deque[Output] = deque()
         self._performing = False
+        self._stopped = False
 
     def run(self, outputs: Iterable[Output]) -> None:
         """Perform these, then see to the timer."""
@@ -43,10 +44,12 @@ class Driver(Generic[Output]):
                 self._perform_one(self._wishes.popleft())
         finally:
             self._performing = False
-        self._alarm.set(self._machine.deadline)
+        if not self._stopped:
+            self._alarm.set(self._machine.deadline)
 
     def stop(self) -> None:
-        """Never wake the machine again."""
+        """Never wake the machine again, whatever it is told."""
+        self._stopped = True
         self._alarm.clear()
 
     def _perform_one(self, output: Output) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import attrs
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from OpenSSL import SSL, crypto
 
 SELF_SIGNED_LIFE = datetime.timedelta(days=3650)
@@ -45,10 +47,13 @@ class Identity:
 def load_identity(certificate: Path, private_key: Path) -> Identity:
     """Read PEM files: a certificate followed by its chain, and its key.
 
-    Raises OSError when a file cannot be read, ValueError when it is no PEM of that kind.
+    Raises OSError when a file cannot be read, ValueError when it is no PEM of that kind or the two do not belong
+    together.
     """
     chain = x509.load_pem_x509_certificates(certificate.read_bytes())
-    key = serialization.load_pem_private_key(private_key.read_bytes(), None)
+    key = _private_key(private_key)
+    if key.public_key() != chain[0].public_key():
+        raise ValueError(f"{private_key} is not the key of {certificate}")
     return Identity(
         chain=tuple(crypto.X509.from_cryptography(each) for each in chain),
         private_key=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
@@ -63,15 +68,31 @@ def self_signed(directory: Path, name: str, now: float) -> Identity:
     """
     certificate, key = directory / "self-signed.crt", directory / "self-signed.key"
     today = datetime.datetime.fromtimestamp(now, datetime.UTC)
-    if certificate.exists() and key.exists():
-        identity = load_identity(certificate, key)
-        if identity.expires_at > (today + RENEW_BEFORE).timestamp():
-            return identity
+    kept = _kept(certificate, key)
+    if kept is not None and kept.expires_at > (today + RENEW_BEFORE).timestamp():
+        return kept
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     certificate_pem, key_pem = _make(name, today)
     _write(key, key_pem)
     _write(certificate, certificate_pem)
     return load_identity(certificate, key)
+
+
+def _kept(certificate: Path, key: Path) -> Identity | None:
+    """What was made earlier. A crash between the two files leaves a pair that does not fit: it is made again."""
+    try:
+        return load_identity(certificate, key)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _private_key(path: Path) -> PrivateKeyTypes:
+    try:
+        return serialization.load_pem_private_key(path.read_bytes(), None)
+    except TypeError:
+        raise ValueError(f"{path} is encrypted") from None
+    except UnsupportedAlgorithm:
+        raise ValueError(f"{path} holds a key of an unknown kind") from None
 
 
 def _make(name: str, today: datetime.datetime) -> tuple[bytes, bytes]:

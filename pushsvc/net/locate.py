@@ -1,6 +1,6 @@
 """Where to send a request: the hops for a URI, in the order in which they are tried (RFC 3263 §4).
 
-Literal addresses and A/AAAA records so far; SRV and NAPTR have their place in `Locator.locate`.
+Literal addresses and A/AAAA records so far; SRV and NAPTR have their place in `Locator.locate`, and so has TLS.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolutionReceiver
 from zope.interface import implementer
 
@@ -17,8 +18,9 @@ from pushsvc.errors import Unreachable
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.uri import SipUri
 
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
-MAX_ADDRESSES = 10
+TRANSPORTS = ("udp", "tcp")
+DEFAULT_PORT = 5060
+MAX_ADDRESSES = 10  # of one name: more would outlast the patience of whoever waits for the answer
 
 Resolve = Callable[[str], "Deferred[list[str]]"]
 
@@ -32,21 +34,38 @@ class Locator:
     async def locate(self, uri: SipUri) -> list[Hop]:
         """The hops for this URI, at least one. Raises Unreachable when the name leads nowhere."""
         transport = transport_of(uri)
-        port = uri.port or DEFAULT_PORTS[transport]
+        if transport not in TRANSPORTS:
+            raise Unreachable(f"SIP over {transport} is not possible here", retry=False)
+        port = uri.port or DEFAULT_PORT
         host = uri.parameter("maddr") or uri.host
-        literal = host.strip("[]")
-        addresses = [literal] if is_address(literal) else await self._resolve(host)
-        if not addresses:
-            raise Unreachable(f"the name {host} has no address")
+        addresses = await addresses_of(host, self._resolve)
         return [Hop(transport, address, port, name=host) for address in addresses[:MAX_ADDRESSES]]
 
 
 def transport_of(uri: SipUri) -> str:
     """The transport that a URI asks for (RFC 3263 §4.1, without NAPTR)."""
-    if uri.secure:
-        return "tls"
-    wanted = uri.transport
-    return wanted if wanted in DEFAULT_PORTS else "udp"
+    return "tls" if uri.secure else uri.transport or "udp"
+
+
+async def addresses_of(host: str, resolve: Resolve) -> list[str]:
+    """The addresses of a host, at least one, each in its one canonical form. Raises Unreachable."""
+    literal = host.strip("[]")
+    try:
+        found = [literal] if is_address(literal) else await resolve(_resolvable(host))
+    except DNSLookupError as error:
+        raise Unreachable(f"the name {host} cannot be looked up: {error}") from error
+    if not found:
+        raise Unreachable(f"the name {host} has no address")
+    return [str(ipaddress.ip_address(each)) for each in found]
+
+
+def _resolvable(name: str) -> str:
+    """Twisted's resolver never answers when asked for what cannot be a name."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise Unreachable(f"{name} is no host name", retry=False) from None
+    return name
 
 
 def is_address(host: str) -> bool:

@@ -1,7 +1,7 @@
-"""One TCP or TLS connection that carries MSRP sessions: frames in, frames out, fairly and without hoarding.
+"""One TCP or TLS connection that carries MSRP sessions: its life, its deadlines, and its flow control.
 
 It is a push producer: it stops taking chunks from its sessions while the transport is full, and stops
-reading while the peer does not read our replies.
+reading while the peer does not read our replies. What comes in goes to msrp_hearing.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
-from pushsvc.msrp.chunk import OtherRequest, Reply, Report, Send, encode, reply_to
-from pushsvc.msrp.framer import Begun, Data, Ended, Event, Framer, StreamBroken
+from pushsvc.msrp.chunk import Reply, Report, Send, encode
+from pushsvc.msrp.framer import Framer, StreamBroken
 from pushsvc.net.alarm import Alarm
+from pushsvc.net.msrp_hearing import Hearing, summary
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.observer import Direction, Observer
-from pushsvc.net.tls import peer_certificate
+from pushsvc.net.tls import is_identity_failure, peer_certificate
 
-HANDSHAKE_SECONDS = 10.0  # SECURITY part 5
-MAX_ERRORS = 100  # a peer that asks so often for what we do not have is not worth the connection
+# SECURITY part 5, deadlines.
+HANDSHAKE_SECONDS = 10.0
+PARTIAL_HEAD_SECONDS = 15.0
+WRITE_STALLED_SECONDS = 30.0
 REPLIES_UNREAD = 65536  # octets of replies that we hold for a peer that does not read
 
 
@@ -48,7 +51,10 @@ class Endpoint(Protocol):
 
 @implementer(IPushProducer, IHandshakeListener)
 class MsrpConnection(StreamProtocol):
-    """Many sessions, one stream. `ready` fires once octets may be sent: after the TLS handshake, if there is one."""
+    """Many sessions, one stream. `ready` fires once octets may be sent: after the TLS handshake, if there is one.
+
+    `certificate` is the peer's, as DER, if it presented one. Once it is `closing` nothing more can be sent.
+    """
 
     log = Logger()
     transport: ITCPTransport
@@ -57,29 +63,26 @@ class MsrpConnection(StreamProtocol):
         self.ready: Deferred[MsrpConnection] = Deferred()
         self.secure = secure
         self.peer = ""
+        self.certificate: bytes | None = None
+        self.closing = False
         self._endpoint = endpoint
         self._observer = observer
         self._framer = Framer()
-        self._idle = Alarm(clock, self.drop)
+        self._hearing = Hearing(self, observer)
+        self._idle = Alarm(clock, self.close)
+        self._partial = Alarm(clock, self.drop)
+        self._stalled = Alarm(clock, self.drop)
         self._sessions: dict[str, MsrpSession] = {}
         self._to_send: deque[MsrpSession] = deque()
         self._full = False
         self._replies_unread = 0
-        self._errors = 0
-        self._arriving: Send | None = None  # the SEND whose octets are coming in
-        self._arriving_session: MsrpSession | None = None
-        self._arriving_size = 0
-
-    @property
-    def certificate(self) -> bytes | None:
-        """The peer's DER certificate, if it presented one."""
-        return peer_certificate(self.transport)
 
     @property
     def sessions(self) -> int:
+        """How many sessions it carries."""
         return len(self._sessions)
 
-    # -- sessions
+    # -- sessions (`msrp_session.Link`)
 
     def attach(self, session: MsrpSession) -> None:
         """Carry this session."""
@@ -89,10 +92,12 @@ class MsrpConnection(StreamProtocol):
 
     def detach(self, session: MsrpSession) -> None:
         """The session is over; a connection without sessions is closed after a while."""
-        self._sessions.pop(session.id, None)
-        if session is self._arriving_session:
-            self._arriving_session = None
-        if not self._sessions:
+        if self._sessions.pop(session.id, None) is None:
+            return
+        self._hearing.forget(session)
+        if session in self._to_send:
+            self._to_send.remove(session)
+        if not self._sessions and not self.closing:
             self._idle.after(self._endpoint.idle_timeout)
 
     def has_content(self, session: MsrpSession) -> None:
@@ -100,25 +105,51 @@ class MsrpConnection(StreamProtocol):
             self._to_send.append(session)
         self._produce()
 
-    def transmit(self, head: Reply | Report, session: MsrpSession) -> None:
+    def transmit(self, head: Send | Reply | Report, session: MsrpSession) -> None:
         self._transmit(head, session.call_id)
 
-    def write(self, octets: bytes) -> None:
+    def abort(self, octets: bytes, session: MsrpSession) -> None:
+        self._observer.msrp(Direction.OUT, "SEND #", 0, session.call_id, self.peer)
         self.transport.write(octets)
 
+    # -- what comes in (`msrp_hearing.Carrier`)
+
+    def bind(self, send: Send) -> MsrpSession | int:
+        return self._endpoint.bind(send, self)
+
+    def session(self, session_id: str) -> MsrpSession | None:
+        return self._sessions.get(session_id)
+
+    def owner(self, transaction_id: str) -> MsrpSession | None:
+        return next((each for each in self._sessions.values() if each.owns(transaction_id)), None)
+
+    def answer(self, reply: Reply) -> None:
+        self._transmit(reply, "")
+
+    # -- the end of it
+
     def close(self) -> None:
-        """What was written still goes out."""
-        self.transport.loseConnection()
+        """What was written still goes out, if the peer reads it in time; TLS announces the end (E.10 rule 9)."""
+        if not self.closing:
+            self.closing = True
+            self._idle.clear()
+            self._partial.clear()
+            self._stalled.after(WRITE_STALLED_SECONDS)
+            # A transport stays open for as long as it has a producer that is paused.
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+            self.transport.loseConnection()
 
     def drop(self) -> None:
         """Nothing more in either direction."""
+        self.closing = True
         self.transport.abortConnection()
 
     # -- IProtocol, IHandshakeListener
 
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
-        self.peer = f"{'tls' if self.secure else 'tcp'}:{peer.host}:{peer.port}"
+        host = f"[{peer.host}]" if ":" in peer.host else peer.host
+        self.peer = f"{'tls' if self.secure else 'tcp'}:{host}:{peer.port}"
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
         self._idle.after(HANDSHAKE_SECONDS)
@@ -126,42 +157,44 @@ class MsrpConnection(StreamProtocol):
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        if not self._sessions:
-            self._idle.after(self._endpoint.bind_timeout)
+        self.certificate = peer_certificate(self.transport)
+        self._idle.after(self._endpoint.bind_timeout)
         if not self.ready.called:
             self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
         try:
-            for event in self._framer.feed(data):
-                self._heard(event)
-        except StreamBroken as error:
-            self.log.warn("unreadable MSRP from {peer}: {reason}", peer=self.peer, reason=error.reason)
-            for event in error.events:
-                self._heard(event)
-            self.drop()
+            self._hear(data)
         except Exception:  # root: our mistake ends this connection, not the others
             self.log.failure("a bug: MSRP from {peer} was not dealt with", peer=self.peer)
             self.drop()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._idle.clear()
+        self.closing = True
+        for alarm in (self._idle, self._partial, self._stalled):
+            alarm.clear()
         self._to_send.clear()
         why = f"the connection to {self.peer} was lost: {reason.getErrorMessage()}"
         sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
-            session.connection_lost(why)
         self._endpoint.connection_lost(self)
+        for session in sessions:
+            if session.link is self:  # the end of one may have ended others
+                session.connection_lost(why)
         if not self.ready.called:
-            self.ready.errback(Failure(Unreachable(why)))
+            self.ready.errback(Failure(Unreachable(why, retry=not is_identity_failure(reason))))
 
     # -- IPushProducer
 
     def pauseProducing(self) -> None:
+        """The transport is full: the peer gets as long as a stalled write may take."""
         self._full = True
+        if not self._stalled.is_set:
+            self._stalled.after(WRITE_STALLED_SECONDS)
 
     def resumeProducing(self) -> None:
         self._full = False
+        self._stalled.clear()
+        self._register_again()
         if self._replies_unread > REPLIES_UNREAD:
             self.transport.resumeProducing()  # type: ignore[attr-defined]
         self._replies_unread = 0
@@ -171,6 +204,38 @@ class MsrpConnection(StreamProtocol):
         self._to_send.clear()
 
     # -- ours
+
+    def _hear(self, data: bytes) -> None:
+        broken: StreamBroken | None = None
+        try:
+            events = self._framer.feed(data)
+        except StreamBroken as error:
+            events, broken = error.events, error
+        for event in events:
+            if self.closing:
+                return
+            self._hearing.heard(event)
+        if broken is not None:
+            self.log.warn("unreadable MSRP from {peer}: {reason}", peer=self.peer, reason=broken.reason)
+            self.drop()
+        else:
+            self._watch_partial(bool(events))
+
+    def _watch_partial(self, heard: bool) -> None:
+        """Content may take its time, a head may not."""
+        if self.closing or self._hearing.in_frame or not self._framer.partial:
+            self._partial.clear()
+        elif heard or not self._partial.is_set:
+            self._partial.after(PARTIAL_HEAD_SECONDS)
+
+    def _register_again(self) -> None:
+        """Where the peer has said goodbye over TLS while we were paused, Twisted closes the connection only now.
+
+        Until the producer is unregistered it neither reads nor writes, so that nobody would hear of the end.
+        """
+        if self.secure:
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+            self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
     def _produce(self) -> None:
         """One chunk of each session in turn, until the transport is full (rule A-44)."""
@@ -182,7 +247,7 @@ class MsrpConnection(StreamProtocol):
                 self._observer.msrp(Direction.OUT, frame.summary, frame.size, session.call_id, self.peer)
                 self.transport.write(frame.octets)
 
-    def _transmit(self, head: Reply | Report, call_id: str) -> None:
+    def _transmit(self, head: Send | Reply | Report, call_id: str) -> None:
         octets = encode(head)
         self._observer.msrp(Direction.OUT, summary(head), 0, call_id, self.peer)
         self.transport.write(octets)
@@ -193,74 +258,3 @@ class MsrpConnection(StreamProtocol):
         before, self._replies_unread = self._replies_unread, self._replies_unread + octets
         if before <= REPLIES_UNREAD < self._replies_unread:
             self.transport.pauseProducing()  # type: ignore[attr-defined]
-
-    def _heard(self, event: Event) -> None:
-        match event:
-            case Data():
-                self._arriving_size += len(event.octets)
-                if self._arriving_session is not None:
-                    self._arriving_session.data(event.octets)
-            case Begun(head=Send() as send):
-                self._send_begun(send)
-            case Begun(head=Reply() as reply):
-                self._replied(reply)
-            case Begun(head=Report() as report):
-                self._reported(report)
-            case Begun(head=OtherRequest() as request):
-                self._observer.msrp(Direction.IN, request.method, 0, "", self.peer)
-                self._refuse(request, 501)
-            case Ended():
-                self._ended(event)
-
-    def _send_begun(self, send: Send) -> None:
-        self._arriving, self._arriving_size = send, 0
-        bound = self._endpoint.bind(send, self)
-        if isinstance(bound, int):
-            self._arriving_session = None
-            if send.wants_reply(bound):
-                self._refuse(send, bound)
-        else:
-            self._arriving_session = bound
-            bound.begun(send)
-
-    def _ended(self, event: Ended) -> None:
-        send, session = self._arriving, self._arriving_session
-        if send is None:
-            return
-        self._arriving = self._arriving_session = None
-        call_id = session.call_id if session is not None else ""
-        self._observer.msrp(Direction.IN, summary(send), self._arriving_size, call_id, self.peer)
-        if session is not None:
-            session.ended(event.flag)
-
-    def _replied(self, reply: Reply) -> None:
-        """The transaction id alone says whose reply it is: peers differ in the paths they write (PEERS 15)."""
-        for session in self._sessions.values():
-            if session.owns(reply.transaction_id):
-                self._observer.msrp(Direction.IN, summary(reply), 0, session.call_id, self.peer)
-                session.replied(reply)
-                return
-
-    def _reported(self, report: Report) -> None:
-        session = self._sessions.get(report.to_path[0].session_id or "")
-        if session is not None:
-            self._observer.msrp(Direction.IN, summary(report), 0, session.call_id, self.peer)
-            session.reported(report)
-
-    def _refuse(self, request: Send | OtherRequest, status: int) -> None:
-        self._errors += 1
-        if self._errors > MAX_ERRORS:
-            self.drop()
-        else:
-            self._transmit(reply_to(request, status, own=request.to_path[0]), "")
-
-
-def summary(head: Send | Reply | Report) -> str:
-    """A frame in a few words, for ladders and logs."""
-    match head:
-        case Send():
-            return f"SEND {head.byte_range}" if head.byte_range is not None else "SEND"
-        case Report():
-            return f"REPORT {head.byte_range} {head.status}"
-        case Reply():
-            return f"{head.status} {head.comment}".rstrip()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from pushsvc.errors import Unreachable
+from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Send
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.admission import Admission
-from pushsvc.net.locate import Resolve, is_address
+from pushsvc.net.locate import Resolve
 from pushsvc.net.msrp_connection import MsrpConnection
+from pushsvc.net.msrp_outward import Outward
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.observer import Observer
@@ -63,13 +61,13 @@ class MsrpEndpoint:
         self._tls = tls
         self._tokens = tokens
         self._observer = observer
-        self._resolve = resolve
         self._settings = settings
         self._advertise = advertise
         self._sessions: dict[str, MsrpSession] = {}
         self._connections: dict[MsrpConnection, Callable[[], None]] = {}
-        self._outward: dict[tuple[str, str, int], _Outward] = {}
+        self._outward = Outward(reactor, tls, resolve, settings.connect_timeout, self.make_connection)
         self._ports: list[IListeningPort] = []
+        self._stopped: Deferred[None] | None = None
         self.addresses: dict[str, tuple[str, int]] = {}
 
     @property
@@ -90,6 +88,11 @@ class MsrpEndpoint:
         """How many sessions are alive."""
         return len(self._sessions)
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open, or shaking hands."""
+        return len(self._connections)
+
     # -- listening
 
     def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
@@ -100,17 +103,21 @@ class MsrpEndpoint:
             factory = self._tls.server(factory)
         listener = self._reactor.listenTCP(port, factory, interface=host)
         self._ports.append(listener)
-        self.addresses[transport] = (host, listener.getHost().port)
-        return self.addresses[transport]
+        address = (host, listener.getHost().port)
+        self.addresses.setdefault(transport, address)
+        return address
 
     def stop_listening(self) -> list[Deferred[Any]]:
         ports, self._ports = self._ports, []
         return [d for d in (port.stopListening() for port in ports) if d is not None]
 
-    def stop(self) -> None:
-        """Close every connection."""
+    def stop(self) -> Deferred[None]:
+        """Close every connection; fires when the last is gone."""
+        self._stopped = Deferred()
+        self._outward.stop()
         for connection in list(self._connections):
             connection.close()
+        return self._stopped if self._connections else succeed(None)
 
     # -- sessions
 
@@ -143,35 +150,32 @@ class MsrpEndpoint:
     async def connect(self, session: MsrpSession) -> None:
         """Be the active side: bind the session to a connection to its peer, an open one if it fits.
 
-        Raises Unreachable; without `retry` when the peer is not who its session description says.
+        Raises Unreachable; without `retry` when the peer is not who its session description says. Raises Withdrawn
+        when we are stopped.
         """
-        target = session.peer_path[0]
-        address = (target.scheme, target.host.lower(), target.port or 0)
-        outward = self._outward.get(address)
-        if outward is None:
-            outward = self._outward[address] = _Outward(address)
-            self._open(target, bool(session.fingerprints), outward)
-        connection = outward.connection or await outward.wait()
-        self._check_peer(session, connection)
+        if self._stopped is not None:
+            raise Withdrawn("the service is stopping")
+        way = self._outward.way(session.peer_path[0], announced=bool(session.fingerprints))
+        connection = self._outward.shared(way)
+        if connection is None or not self._is_peer(session, connection):  # a certificate may be newer than a connection
+            connection = await self._outward.connect(way)
+            if not self._is_peer(session, connection):
+                raise _not_the_announced(connection)
+        if session.is_over:
+            raise Unreachable("the session was closed")
         connection.attach(session)
 
     def bind(self, send: Send, connection: MsrpConnection) -> MsrpSession | int:
         """RFC 4975 §5.4, §7.3: one URI, ours, of a session that this connection carries or may carry."""
         session = self._sessions.get(send.to_path[0].session_id or "")
-        if session is None or len(send.to_path) != 1 or not session.own.matches(send.to_path[0]):
+        if session is None or session.is_over or not _is_between(send, session):
             return NO_SESSION
         if session.link is connection:
             return session
         if session.link is not None:
             return BOUND_ELSEWHERE
-        # The port of an active peer's path means nothing, its session-id does (PEERS 10).
-        if not session.peer_path or send.from_path[-1].session_id != session.peer_path[-1].session_id:
-            return NO_SESSION
-        try:
-            self._check_peer(session, connection)
-        except Unreachable as error:
-            self.log.warn("{reason}", reason=error.reason, call_id=session.call_id)
-            connection.drop()
+        if not self._is_peer(session, connection):
+            self._turn_away(session, connection)
             return NO_SESSION
         connection.attach(session)
         return session
@@ -179,6 +183,8 @@ class MsrpEndpoint:
     def connection_lost(self, connection: MsrpConnection) -> None:
         leave = self._connections.pop(connection)
         leave()
+        if self._stopped is not None and not self._connections and not self._stopped.called:
+            self._stopped.callback(None)
 
     def make_connection(self, secure: bool, leave: Callable[[], None]) -> MsrpConnection:
         """A connection of ours, to be put on a transport; `leave` is called when it is gone."""
@@ -188,87 +194,34 @@ class MsrpEndpoint:
 
     # -- ours
 
-    def _check_peer(self, session: MsrpSession, connection: MsrpConnection) -> None:
-        """Requirements E.10 rules 2, 4 and 6."""
+    def _is_peer(self, session: MsrpSession, connection: MsrpConnection) -> bool:
+        """Requirements E.10 rules 2, 4 and 6: whether who is there is whom the session description announced."""
+        if session.own.secure is not connection.secure:
+            return False
         if not connection.secure or not session.fingerprints:
-            return
+            return True
         certificate = connection.certificate
         if certificate is None and not self._settings.client_certificate_required:
             self.log.info("{peer} announced a fingerprint and presents no certificate", peer=connection.peer)
-        elif not is_announced(certificate, session.fingerprints, self._settings.sha1_fingerprints):
-            raise Unreachable(f"the certificate of {connection.peer} is not the announced one", retry=False)
+            return True
+        return is_announced(certificate, session.fingerprints, self._settings.sha1_fingerprints)
 
-    def _open(self, target: MsrpUri, announced: bool, outward: _Outward) -> None:
-        connecting = Deferred.fromCoroutine(self._connected(target, announced, outward))
-        connecting.addTimeout(self._settings.connect_timeout, self._reactor)
-        connecting.addCallbacks(outward.succeeded, lambda failure: self._not_opened(target, outward, failure))
-
-    def _not_opened(self, target: MsrpUri, outward: _Outward, failure: Failure) -> None:
-        self._forget(outward)
-        if not failure.check(Unreachable):
-            reason = failure.getErrorMessage() or "no answer"
-            failure = Failure(Unreachable(f"{target.host}:{target.port} cannot be reached over MSRP: {reason}"))
-        outward.failed(failure)
-
-    def _forget(self, outward: _Outward) -> None:
-        if self._outward.get(outward.address) is outward:
-            del self._outward[outward.address]
-
-    async def _connected(self, target: MsrpUri, announced: bool, outward: _Outward) -> MsrpConnection:
-        if target.port is None:
-            raise Unreachable("the peer's path has no port", retry=False)
-        host = target.host.strip("[]")
-        addresses = [host] if is_address(host) else await self._resolve(host)
-        if not addresses:
-            raise Unreachable(f"the name {host} has no address")
-        factory: IProtocolFactory = _Outwards(
-            lambda: self.make_connection(target.secure, partial(self._forget, outward))
-        )
-        if target.secure:
-            factory = self._tls.client(factory) if announced else self._tls.client_for_name(factory, host)
-        make = TCP6ClientEndpoint if ":" in addresses[0] else TCP4ClientEndpoint
-        wire: Any = await make(self._reactor, addresses[0], target.port, self._settings.connect_timeout).connect(
-            factory
-        )
-        connection: MsrpConnection = getattr(wire, "wrappedProtocol", wire)
-        return await connection.ready
+    def _turn_away(self, session: MsrpSession, connection: MsrpConnection) -> None:
+        """Somebody came in the name of a peer (E.10 rule 2). Sessions that are rightly on the connection stay."""
+        error = _not_the_announced(connection)
+        self.log.warn("{reason}", reason=error.reason, call_id=session.call_id)
+        if not connection.sessions:
+            connection.drop()
+        session.on_failed(error)
 
 
-class _Outwards(Factory):
-    """Makes the one connection of an attempt to connect."""
-
-    noisy = False
-
-    def __init__(self, make: Callable[[], MsrpConnection]) -> None:
-        self._make = make
-
-    def buildProtocol(self, addr: IAddress | None) -> MsrpConnection:
-        return self._make()
+def _not_the_announced(connection: MsrpConnection) -> Unreachable:
+    return Unreachable(f"the certificate of {connection.peer} is not the announced one", retry=False)
 
 
-@attrs.define(eq=False)
-class _Outward:
-    """A connection that we open, and who waits for it. Several sessions to one address share it."""
-
-    address: tuple[str, str, int]
-    connection: MsrpConnection | None = None
-    _waiting: list[Deferred[MsrpConnection]] = attrs.Factory(list)
-
-    def wait(self) -> Deferred[MsrpConnection]:
-        waiting: Deferred[MsrpConnection] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
-        return waiting
-
-    def succeeded(self, connection: MsrpConnection) -> None:
-        self.connection = connection
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(connection)
-
-    def failed(self, failure: Failure) -> None:
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.errback(failure)
+def _is_between(send: Send, session: MsrpSession) -> bool:
+    """Whether a SEND is for this session, and from its peer."""
+    return len(send.to_path) == 1 and session.own.matches(send.to_path[0]) and session.is_with(send.from_path)
 
 
 class _Inward(Factory):
@@ -286,5 +239,5 @@ class _Inward(Factory):
         if not self._admission.admit(host):
             return None
         connection = self._endpoint.make_connection(self._secure, lambda: self._admission.left(host))
-        connection.ready.addErrback(lambda _: None)  # nobody waits for those that come in
+        connection.ready.addErrback(lambda _: None)  # nobody waits for one that comes in
         return connection

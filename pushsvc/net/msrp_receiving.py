@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,7 +36,10 @@ class Sink(Protocol):
 
 @attrs.frozen
 class Wanted:
-    """What may come in: by type, by size in octets, and one content only where a file was agreed."""
+    """What may come in: by type, by size in octets, and one content only where a file was agreed.
+
+    `make_sink` may raise OSError when nothing can be kept now.
+    """
 
     accepts: Callable[[str], bool]
     make_sink: Callable[[Send], Sink]
@@ -54,7 +57,10 @@ NOTHING = Wanted(accepts=lambda media_type: False, make_sink=_no_sink)
 
 
 class Receiving:
-    """The receiving half of a session. `transmit` takes replies and reports, `stalled` is told of silence."""
+    """The receiving half of a session.
+
+    `transmit` takes replies and reports, `stalled` is told of silence, `done` of each content that came to its end.
+    """
 
     log = Logger()
 
@@ -67,14 +73,18 @@ class Receiving:
         transmit: Callable[[Reply | Report], None],
         stalled: Callable[[], None],
         tokens: Tokens,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._wanted = wanted
         self._clock = clock
         self._stall_timeout = stall_timeout
         self._transmit = transmit
         self._tell_stalled = stalled
+        self._tell_done = done
         self._silence = Alarm(clock, self._stalled)
         self._sinks: dict[str, Sink] = {}  # by Message-ID
+        self._finishing = 0  # contents that are complete and being made durable
+        self._answered = 0  # contents that came to an end, whichever
         self._closed = False
         self._incoming = Incoming(
             own,
@@ -84,6 +94,11 @@ class Receiving:
             expected_size=wanted.expected_size,
             one_content=wanted.one_content,
         )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a content has come to its end, and none is under way."""
+        return self._answered > 0 and not self._sinks and not self._finishing
 
     def begun(self, send: Send) -> None:
         self._perform(self._incoming.begun(send, self._clock.seconds()))
@@ -99,7 +114,8 @@ class Receiving:
     def close(self, why: str) -> None:
         """Nothing more comes in; what is not complete is discarded, what is being made durable stays."""
         self._closed = True
-        self._drop_all(why)
+        for message_id in list(self._sinks):
+            self._drop(message_id, why)
 
     def _perform(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -136,19 +152,31 @@ class Receiving:
     def _cannot_keep(self, message_id: str, error: OSError) -> None:
         why = error.strerror or "cannot be stored"
         self.log.error("received content cannot be kept: {why}", why=why)
+        self._give_up(message_id, why)
+
+    def _give_up(self, message_id: str, why: str) -> None:
         self._drop(message_id, why)
         self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
 
     def _complete(self, message_id: str) -> None:
         sink = self._take(message_id)
         if sink is not None:
-            sink.finish().addCallbacks(lambda _: self._stored(message_id), self._not_stored, errbackArgs=(message_id,))
+            self._finishing += 1
+            kept = maybeDeferred(sink.finish).addBoth(self._finished)
+            kept.addCallbacks(lambda _: self._stored(message_id), lambda why: self._not_stored(message_id, why))
+            kept.addErrback(lambda bug: self.log.failure("a bug: a content was not answered", bug))
+            kept.addBoth(lambda _: self._tell_done())
+
+    def _finished(self, result: Any) -> Any:
+        self._finishing -= 1
+        self._answered += 1
+        return result
 
     def _stored(self, message_id: str) -> None:
         if not self._closed:
             self._perform(self._incoming.stored(self._clock.seconds(), message_id))
 
-    def _not_stored(self, failure: Failure, message_id: str) -> None:
+    def _not_stored(self, message_id: str, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, Refused):
             status, why = error.status, error.reason
@@ -167,12 +195,12 @@ class Receiving:
     def _drop(self, message_id: str, why: str) -> None:
         sink = self._take(message_id)
         if sink is not None:
+            self._answered += 1
             sink.discard(why)
-
-    def _drop_all(self, why: str) -> None:
-        for message_id in list(self._sinks):
-            self._drop(message_id, why)
+            self._tell_done()
 
     def _stalled(self) -> None:
-        self._drop_all("the sender stopped sending")
+        """Should its sender go on after all, it hears at once that it is too late (requirements F, transfer stall)."""
+        for message_id in list(self._sinks):
+            self._give_up(message_id, "the sender stopped sending")
         self._tell_stalled()

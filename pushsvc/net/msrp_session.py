@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from pushsvc.errors import DeliveryError, TimedOut, Unreachable
+from pushsvc.errors import DeliveryError, Misuse, TimedOut, Unreachable
 from pushsvc.machine import Tokens
-from pushsvc.msrp.chunk import Flag, Reply, Report, Send
+from pushsvc.msrp.chunk import ID_LENGTH, ByteRange, Flag, Reply, Report, Send
 from pushsvc.msrp.outgoing import Receipt
 from pushsvc.msrp.uri import MsrpUri, Path
 from pushsvc.net.msrp_receiving import NOTHING, Receiving, Wanted
@@ -28,11 +28,11 @@ class Link(Protocol):
     @property
     def peer(self) -> str: ...
 
-    def transmit(self, head: Reply | Report, session: MsrpSession) -> None:
-        """Send this at once."""
+    def transmit(self, head: Send | Reply | Report, session: MsrpSession) -> None:
+        """Send this at once; a SEND has no content."""
 
-    def write(self, octets: bytes) -> None:
-        """The same for octets that are a frame already."""
+    def abort(self, octets: bytes, session: MsrpSession) -> None:
+        """Send this frame, which ends a content early, at once."""
 
     def has_content(self, session: MsrpSession) -> None:
         """There may be chunks to take."""
@@ -42,7 +42,9 @@ class MsrpSession:
     """A pair of paths; bound to one connection at most, and dead with it.
 
     `peer_path` and `fingerprints` are what the peer's session description says, once it is known.
-    `on_bound()` is told when a connection carries it, `on_failed(error)` when it died or its peer went silent.
+    `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent, or
+    somebody else came in the peer's name; `on_done()` when a content that came in has come to its end. Once it is
+    over it can only be closed: what still comes is answered 481.
     """
 
     def __init__(self, own: MsrpUri, call_id: str, clock: IReactorTime, tokens: Tokens, transfer: Transfer) -> None:
@@ -51,8 +53,10 @@ class MsrpSession:
         self.peer_path: Path = ()
         self.fingerprints: tuple[Announced, ...] = ()
         self.link: Link | None = None
+        self.is_over = False
         self.on_bound: Callable[[], None] = lambda: None
         self.on_failed: Callable[[DeliveryError], None] = lambda error: None
+        self.on_done: Callable[[], None] = lambda: None
         self._clock = clock
         self._tokens = tokens
         self._transfer = transfer
@@ -65,24 +69,51 @@ class MsrpSession:
         """The session-id of our path: what a To-Path is looked up by."""
         return self.own.session_id or ""
 
+    @property
+    def is_done(self) -> bool:
+        """Whether what was to go over it has gone, or cannot any more."""
+        if self._sending is not None:
+            return self._sending.over
+        return self.is_over or (self._receiving is not None and self._receiving.is_done)
+
     # -- what the owner does
 
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
-        """Send one content; `progress(sent, acknowledged)` hears of octets. The result is that of `Sending.receipt`."""
+        """Send one content; `progress(sent, acknowledged)` hears of octets. The result is that of `Sending.receipt`.
+
+        Raises Misuse while another one is on its way.
+        """
         link = self.link
+        if self._sending is not None and not self._sending.over:
+            raise Misuse("one content at a time")
         if link is None:
             return fail(Failure(Unreachable("the MSRP session has no connection")))
         self._sending = Sending(
-            content, self.peer_path, (self.own,), self._transfer, self._tokens, self._clock, link.write, progress
+            content, self.peer_path, (self.own,), self._transfer, self._tokens, self._clock, self._abort, progress
         )
         receipt = self._sending.receipt
         link.has_content(self)
         return receipt
 
+    def greet(self) -> None:
+        """As active side without content: tell the peer which session its connection is for (requirements E.11)."""
+        if self.link is not None:
+            own, word = (self.own,), self._tokens.word
+            self.link.transmit(Send(word(ID_LENGTH), self.peer_path, own, word(ID_LENGTH), ByteRange(1, 0, 0)), self)
+
     def receive(self, wanted: Wanted) -> None:
         """Let content come in."""
+        if self._receiving is not None:
+            self._receiving.close("replaced")
         self._receiving = Receiving(
-            self.own, wanted, self._clock, self._transfer.stall_timeout, self._transmit, self._silent, self._tokens
+            self.own,
+            wanted,
+            self._clock,
+            self._transfer.stall_timeout,
+            self._transmit,
+            self._silent,
+            self._tokens,
+            self._done,
         )
 
     def close(self) -> None:
@@ -91,7 +122,14 @@ class MsrpSession:
             self._sending.abort()
         self._end(Unreachable("the session was closed"))
 
-    # -- what the connection tells
+    # -- what the endpoint and the connection tell
+
+    def is_with(self, from_path: Path) -> bool:
+        """Whether somebody with this path is our peer.
+
+        The port of an active peer's path means nothing, its session-id does (PEERS 10).
+        """
+        return bool(self.peer_path) and from_path[-1].session_id == self.peer_path[-1].session_id
 
     def bound(self, link: Link) -> None:
         """This connection carries the session from now on."""
@@ -137,15 +175,22 @@ class MsrpSession:
 
     # -- ours
 
+    def _abort(self, octets: bytes) -> None:
+        if self.link is not None:
+            self.link.abort(octets, self)
+
     def _transmit(self, head: Reply | Report) -> None:
         if self.link is not None:
             self.link.transmit(head, self)
+
+    def _done(self) -> None:
+        self.on_done()
 
     def _silent(self) -> None:
         self.on_failed(TimedOut(f"no octets for {self._transfer.stall_timeout:g} s"))
 
     def _end(self, error: DeliveryError) -> None:
-        self.link = None
+        self.link, self.is_over = None, True
         if self._receiving is not None:
             self._receiving.close(error.reason)
             self._receiving = None

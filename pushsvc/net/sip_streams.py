@@ -7,28 +7,34 @@ from typing import Any, Protocol
 import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.protocol import Factory
 
 from pushsvc.errors import BadMessage
+from pushsvc.net.admission import Admission
+from pushsvc.net.asking import Key, key_of
 from pushsvc.net.sip_transport import Receiver, StreamFactory, StreamTransport
 from pushsvc.sip.hop import Hop
-from pushsvc.sip.message import Message, Response
+from pushsvc.sip.message import Message, Request, Response
 
 CONNECT_SECONDS = 10.0
+WITHOUT_ANSWER = ("ACK", "CANCEL")  # the answer to a CANCEL is the one to its INVITE
+
+Address = tuple[str, str, int]
 
 
 class Owner(Receiver, Protocol):
     """The user agent, as its streams see it."""
 
     def unsent(self, message: Message) -> None:
-        """This message could not be delivered."""
+        """This message could not be delivered, or it was lost with its stream before it was answered."""
 
 
 @attrs.define(eq=False)
 class _Opening:
     """A connection under way, and the messages that wait for it."""
 
+    hop: Hop
     waiting: list[tuple[bytes, Message]] = attrs.Factory(list)
+    connecting: Deferred[Any] | None = None
 
 
 class SipStreams:
@@ -39,36 +45,49 @@ class SipStreams:
         self._owner = owner
         self._next_number = 0
         self._by_number: dict[int, StreamTransport] = {}
-        self._by_address: dict[tuple[str, str, int], StreamTransport | _Opening] = {}
+        self._by_address: dict[Address, StreamTransport | _Opening] = {}
+        self._carriers: dict[Key, StreamTransport] = {}  # of requests that are not answered
         self._stopped: Deferred[None] | None = None
+
+    def __len__(self) -> int:
+        """How many streams are open, or being opened."""
+        return len(self._by_number) + sum(isinstance(way, _Opening) for way in self._by_address.values())
 
     def factory(self, transport: str) -> StreamFactory:
         """A factory for streams that others open to us."""
-        return StreamFactory(lambda: self._make(transport))
+        return StreamFactory(lambda: self._make(transport), Admission())
 
     def transmit(self, octets: bytes, message: Message, hop: Hop) -> None:
         """Over the stream that `hop` names, else over one to its address, opened if need be."""
-        if hop.connection is not None and hop.connection in self._by_number:
-            self._by_number[hop.connection].transmit(octets)
+        if self._stopped is not None:
             return
-        address = (hop.transport, hop.host, hop.port)
-        way = self._by_address.get(address)
-        if way is None:
-            way = self._by_address[address] = _Opening()
-            self._open(hop, address, way)
-        if isinstance(way, _Opening):
+        way = self._way(hop)
+        if isinstance(way, StreamTransport):
+            self._send(way, octets, message)
+        elif way is not None:
             way.waiting.append((octets, message))
         else:
-            way.transmit(octets)
+            opening = self._by_address[_address(hop)] = _Opening(hop, [(octets, message)])
+            self._open(opening)
+
+    def settled(self, request: Request) -> None:
+        """The request was answered, or given up: what becomes of its stream is nothing to it any more."""
+        key = key_of(request)
+        stream = self._carriers.pop(key, None)
+        if stream is not None:
+            del stream.unanswered[key]
 
     def stop(self) -> Deferred[None]:
         """Close them all; fires when the last is gone."""
-        if not self._by_number:
-            return succeed(None)
         self._stopped = Deferred()
+        for way in list(self._by_address.values()):
+            if isinstance(way, _Opening) and way.connecting is not None:
+                way.connecting.cancel()
         for stream in list(self._by_number.values()):
             stream.close()
-        return self._stopped
+        return self._stopped if self._by_number else succeed(None)
+
+    # -- what streams tell us
 
     def received(self, message: Message, source: Hop) -> None:
         self._owner.received(message, source)
@@ -78,37 +97,64 @@ class SipStreams:
 
     def connection_made(self, stream: StreamTransport) -> None:
         self._by_number[stream.number] = stream
-        self._by_address.setdefault((stream.peer.transport, stream.peer.host, stream.peer.port), stream)
+        self._by_address.setdefault(_address(stream.peer), stream)
+        if self._stopped is not None:
+            stream.close()
 
     def connection_lost(self, stream: StreamTransport) -> None:
         self._by_number.pop(stream.number, None)
-        address = (stream.peer.transport, stream.peer.host, stream.peer.port)
-        if self._by_address.get(address) is stream:
-            del self._by_address[address]
-        if isinstance(stream.factory, StreamFactory):
+        if self._by_address.get(_address(stream.peer)) is stream:
+            del self._by_address[_address(stream.peer)]
+        if isinstance(stream.factory, StreamFactory) and stream.factory.admission is not None:
             stream.factory.admission.left(stream.peer.host)
+        for request in list(stream.unanswered.values()):
+            self.settled(request)
+            self._owner.unsent(request)
         if self._stopped is not None and not self._by_number and not self._stopped.called:
             self._stopped.callback(None)
 
-    def _make(self, transport: str) -> StreamTransport:
-        self._next_number += 1
-        return StreamTransport(self, transport, self._next_number, self._reactor)
+    # -- ours
 
-    def _open(self, hop: Hop, address: tuple[str, str, int], opening: _Opening) -> None:
+    def _way(self, hop: Hop) -> StreamTransport | _Opening | None:
+        """What there is already."""
+        named = self._by_number.get(hop.connection) if hop.connection is not None else None
+        if named is not None and not named.closing:
+            return named
+        way = self._by_address.get(_address(hop))
+        return None if isinstance(way, StreamTransport) and way.closing else way
+
+    def _send(self, stream: StreamTransport, octets: bytes, message: Message) -> None:
+        if isinstance(message, Request) and message.method not in WITHOUT_ANSWER:
+            key = key_of(message)
+            stream.unanswered[key] = message
+            self._carriers[key] = stream
+        stream.transmit(octets)
+
+    def _make(self, transport: str, target: Hop | None = None) -> StreamTransport:
+        self._next_number += 1
+        return StreamTransport(self, transport, self._next_number, self._reactor, target)
+
+    def _open(self, opening: _Opening) -> None:
+        hop = opening.hop
         make = TCP6ClientEndpoint if ":" in hop.host else TCP4ClientEndpoint
         endpoint = make(self._reactor, hop.host, hop.port, CONNECT_SECONDS)
-        opened: Deferred[Any] = endpoint.connect(Factory.forProtocol(lambda: self._make(hop.transport)))
-        opened.addCallbacks(
-            lambda stream: self._opened(address, opening, stream), lambda _: self._failed(address, opening)
+        opening.connecting = endpoint.connect(StreamFactory(lambda: self._make(hop.transport, hop)))
+        opening.connecting.addCallbacks(
+            lambda stream: self._opened(opening, stream), lambda _: self._not_opened(opening)
         )
 
-    def _opened(self, address: tuple[str, str, int], opening: _Opening, stream: StreamTransport) -> None:
-        self._by_address[address] = stream
-        for octets, _ in opening.waiting:
-            stream.transmit(octets)
+    def _opened(self, opening: _Opening, stream: StreamTransport) -> None:
+        self._by_address[_address(opening.hop)] = stream
+        for octets, message in opening.waiting:
+            self._send(stream, octets, message)
 
-    def _failed(self, address: tuple[str, str, int], opening: _Opening) -> None:
+    def _not_opened(self, opening: _Opening) -> None:
+        address = _address(opening.hop)
         if self._by_address.get(address) is opening:
             del self._by_address[address]
         for _, message in opening.waiting:
             self._owner.unsent(message)
+
+
+def _address(hop: Hop) -> Address:
+    return hop.transport, hop.host, hop.port

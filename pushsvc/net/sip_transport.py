@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import attrs
+from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
@@ -15,14 +17,16 @@ from zope.interface import implementer
 from pushsvc.errors import BadMessage
 from pushsvc.net.admission import Admission
 from pushsvc.net.alarm import Alarm
-from pushsvc.sip.codec import KeepAlive, Malformed, StreamParser, parse, rejection
+from pushsvc.net.asking import Key
+from pushsvc.sip.codec import Event, KeepAlive, Malformed, StreamParser, parse, rejection
 from pushsvc.sip.hop import Hop
-from pushsvc.sip.message import Message, Response
+from pushsvc.sip.message import Message, Request, Response
 
-# SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: these are absolute.
+# SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: the first one is absolute.
 PARTIAL_MESSAGE_SECONDS = 30.0
 IDLE_SECONDS = 120.0
 WRITE_STALLED_SECONDS = 30.0
+UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
 PONG = b"\r\n"  # RFC 5626 §3.5.1: the answer to a double CRLF
 
@@ -48,24 +52,36 @@ class StreamOwner(Receiver, Protocol):
 
 
 class UdpTransport(DatagramProtocol):
-    """One bound socket; a datagram is a message (RFC 3261 §18)."""
+    """One bound socket; a datagram is a message (RFC 3261 §18). What comes in by it is answered by it: `number`."""
 
     log = Logger()
     noisy = False
     transport: IUDPTransport
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, number: int) -> None:
+        self.number = number
         self._receiver = receiver
 
+    @property
+    def is_ipv6(self) -> bool:
+        host: Any = self.transport.getHost()
+        return ":" in host.host
+
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        source = Hop("udp", addr[0], addr[1])
+        source = Hop("udp", addr[0], addr[1], connection=self.number)
         try:
             self._read(datagram, source)
         except Exception:  # root: one datagram must not cost the next ones their socket
             self.log.failure("a bug: datagram from {peer} was not dealt with", peer=source)
 
-    def transmit(self, octets: bytes, hop: Hop) -> None:
-        self.transport.write(octets, (hop.host, hop.port))
+    def transmit(self, octets: bytes, hop: Hop) -> bool:
+        """Whether it could be sent: not if it is too long, or there is no way to the address."""
+        try:
+            self.transport.write(octets, (hop.host, hop.port))
+        except (OSError, MessageLengthError, InvalidAddressError) as error:
+            self.log.info("nothing can be sent to {peer}: {error}", peer=hop, error=error)
+            return False
+        return True
 
     def _read(self, datagram: bytes, source: Hop) -> None:
         try:
@@ -79,23 +95,34 @@ class UdpTransport(DatagramProtocol):
 
 @implementer(IPushProducer)
 class StreamTransport(StreamProtocol):
-    """One TCP or TLS connection that carries SIP in both directions (RFC 3261 §18.3)."""
+    """One TCP or TLS connection that carries SIP in both directions (RFC 3261 §18.3).
+
+    `target` is where it was opened to; None: it came in. `unanswered` are the requests of ours that were sent over
+    it; its owner keeps them. Once it is `closing` nothing more can be sent.
+    """
 
     log = Logger()
     transport: ITCPTransport
 
-    def __init__(self, owner: StreamOwner, name: str, number: int, clock: IReactorTime) -> None:
+    def __init__(
+        self, owner: StreamOwner, name: str, number: int, clock: IReactorTime, target: Hop | None = None
+    ) -> None:
         self.number = number
+        self.closing = False
+        self.unanswered: dict[Key, Request] = {}
         self._name = name
+        self._target = target
         self._owner = owner
         self._parser = StreamParser()
         self._partial = Alarm(clock, self.drop)
-        self._idle = Alarm(clock, self.drop)
+        self._idle = Alarm(clock, self._idled)
         self._stalled = Alarm(clock, self.drop)
+        self._full = False
+        self._unread = 0
 
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
-        self.peer = Hop(self._name, peer.host, peer.port, connection=self.number)
+        self.peer = attrs.evolve(self._target or Hop(self._name, peer.host, peer.port), connection=self.number)
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
         self._idle.after(IDLE_SECONDS)
@@ -104,48 +131,71 @@ class StreamTransport(StreamProtocol):
     def dataReceived(self, data: bytes) -> None:
         self._idle.after(IDLE_SECONDS)
         try:
-            for event in self._parser.feed(data):
+            events = self._parser.feed(data)
+            for event in events:
                 self._heard(event)
         except Exception:  # root: our mistake ends this connection, not the others
             self.log.failure("a bug: stream from {peer} was not dealt with", peer=self.peer)
             self.drop()
-        self._watch_partial()
+        else:
+            self._watch_partial(bool(events))
 
     def transmit(self, octets: bytes) -> None:
+        """Send the octets of a message. The transport may say by it that the peer reads too slowly."""
         self._idle.after(IDLE_SECONDS)
         self.transport.write(octets)
+        if self._full:
+            self._hold(len(octets))
 
     def close(self) -> None:
-        """What was written still goes out."""
-        self.transport.loseConnection()
+        """What was written still goes out, if the peer reads it in time."""
+        if not self.closing:
+            self.closing = True
+            self._idle.clear()
+            self._partial.clear()
+            self._stalled.after(WRITE_STALLED_SECONDS)
+            # A transport stays open for as long as it has a producer that is paused.
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+            self.transport.loseConnection()
 
     def drop(self) -> None:
         """Too slow or broken: nothing more in either direction."""
+        self.closing = True
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closing = True
         for alarm in (self._partial, self._idle, self._stalled):
             alarm.clear()
         self._owner.connection_lost(self)
 
     def pauseProducing(self) -> None:
-        """The peer does not read: it gets as long as a stalled write may take, and we read nothing more from it."""
+        """The peer reads slower than we write: it gets as long as a stalled write may take."""
+        self._full = True
         if not self._stalled.is_set:
             self._stalled.after(WRITE_STALLED_SECONDS)
-        self.transport.pauseProducing()  # type: ignore[attr-defined]
 
     def resumeProducing(self) -> None:
+        self._full = False
         self._stalled.clear()
-        self.transport.resumeProducing()  # type: ignore[attr-defined]
+        if self._unread > UNREAD:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]
+        self._unread = 0
 
     def stopProducing(self) -> None:
         """The transport says this before it closes; `connectionLost` does the work."""
 
-    def _heard(self, event: Message | KeepAlive | Malformed) -> None:
+    def _hold(self, octets: int) -> None:
+        """A peer that reads nothing cannot make us hold the answers to ever more requests."""
+        before, self._unread = self._unread, self._unread + octets
+        if before <= UNREAD < self._unread:
+            self.transport.pauseProducing()  # type: ignore[attr-defined]
+
+    def _heard(self, event: Event) -> None:
         match event:
             case KeepAlive():
                 if event.ping:
-                    self.transport.write(PONG)
+                    self.transmit(PONG)
             case Malformed():
                 self._owner.unreadable(self.peer, event.error, event.reply)
                 if event.fatal:
@@ -153,24 +203,31 @@ class StreamTransport(StreamProtocol):
             case _:
                 self._owner.received(event, self.peer)
 
-    def _watch_partial(self) -> None:
-        if not self._parser.partial:
+    def _watch_partial(self, completed: bool) -> None:
+        """Each message has its time; on a busy stream there is always one that has begun."""
+        if self.closing or not self._parser.partial:
             self._partial.clear()
-        elif not self._partial.is_set:
+        elif completed or not self._partial.is_set:
             self._partial.after(PARTIAL_MESSAGE_SECONDS)
+
+    def _idled(self) -> None:
+        if self.unanswered:  # it is us who are being kept waiting, and that has its own end
+            self._idle.after(IDLE_SECONDS)
+        else:
+            self.close()
 
 
 class StreamFactory(Factory):
-    """Makes a `StreamTransport` for each connection that comes in and is admitted."""
+    """Makes a `StreamTransport` for each connection; those that come in have to be admitted."""
 
     noisy = False
 
-    def __init__(self, make: Callable[[], StreamTransport]) -> None:
+    def __init__(self, make: Callable[[], StreamTransport], admission: Admission | None = None) -> None:
         self._make = make
-        self.admission = Admission()
+        self.admission = admission
 
     def buildProtocol(self, addr: IAddress | None) -> StreamTransport | None:
-        if not self.admission.admit(getattr(addr, "host", "")):
+        if self.admission is not None and not self.admission.admit(getattr(addr, "host", "")):
             return None
         stream = self._make()
         stream.factory = self

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
+from cryptography import x509
 from OpenSSL import SSL, crypto
+from service_identity import VerificationError
 from twisted.internet.interfaces import (
+    IAddress,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
@@ -26,7 +30,8 @@ from twisted.internet.ssl import (
     platformTrust,
     trustRootFromCertificates,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pushsvc.net.identity import Identity
@@ -80,6 +85,14 @@ def peer_certificate(transport: object) -> bytes | None:
     return None if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
 
 
+def is_identity_failure(reason: Failure) -> bool:
+    """Whether a handshake failed because the chain or the name of the peer's certificate is not as it must be."""
+    if reason.check(VerificationError):
+        return True
+    errors = reason.value.args[0] if reason.check(SSL.Error) and reason.value and reason.value.args else ()
+    return any("certificate verify failed" in str(error) for error in errors)
+
+
 @implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
 @attrs.define(eq=False)
 class _FromContext:
@@ -94,12 +107,20 @@ class _FromContext:
         return SSL.Connection(self.context, None)
 
 
+class _Door(TLSMemoryBIOFactory):
+    """A factory that builds no protocol refuses the connection, with TLS as without."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
+
+
 class Tls:
     """Our side of every MSRP TLS connection.
 
     `ask_client` asks for a client certificate (never insisting on its chain: the session description
     decides), `insist` refuses a client that has none. `authority` is a PEM file, or None for the
-    platform's trust.
+    platform's trust. Making one raises OSError or ValueError where that file cannot be used.
     """
 
     def __init__(
@@ -118,7 +139,7 @@ class Tls:
             SSL.VERIFY_FAIL_IF_NO_PEER_CERT if ask_client and insist else 0
         )
         self._min_version = PROTOCOLS[min_version]
-        self._authority = authority
+        self._trust: Any = platformTrust() if authority is None else _trust_of(Path(authority))
         self._server = _FromContext(self._context(self._asking))
         self._client = _FromContext(self._context(SSL.VERIFY_NONE))
 
@@ -130,7 +151,7 @@ class Tls:
 
     def server(self, factory: IProtocolFactory) -> IProtocolFactory:
         """The factory, with TLS under its protocols; we are the TLS server."""
-        wrapped: IProtocolFactory = TLSMemoryBIOFactory(self._server, False, factory, self._clock)
+        wrapped: IProtocolFactory = _Door(self._server, False, factory, self._clock)
         return wrapped
 
     def client(self, factory: IProtocolFactory) -> IProtocolFactory:
@@ -140,7 +161,7 @@ class Tls:
 
     def client_for_name(self, factory: IProtocolFactory, host: str) -> IProtocolFactory:
         """The same where nothing was announced: chain and name of the certificate must fit `host` (E.10 rule 3)."""
-        creator = optionsForClientTLS(host, trustRoot=self._trust(), clientCertificate=self._own_certificate())
+        creator = optionsForClientTLS(host, trustRoot=self._trust, clientCertificate=self._own_certificate())
         wrapped: IProtocolFactory = TLSMemoryBIOFactory(creator, True, factory, self._clock)
         return wrapped
 
@@ -155,20 +176,18 @@ class Tls:
         context.set_verify(asking, _take_any)
         return context
 
-    def _trust(self) -> Any:
-        if self._authority is None:
-            trusted: Any = platformTrust()
-            return trusted
-        with open(self._authority, "rb") as file:
-            trusted = trustRootFromCertificates([TrustedCertificate.loadPEM(file.read())])
-        return trusted
-
     def _own_certificate(self) -> PrivateCertificate:
         key = KeyPair(self.identity.private_key)
         own: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(
             TrustedCertificate(self.identity.chain[0]), key
         )
         return own
+
+
+def _trust_of(authorities: Path) -> Any:
+    certificates = x509.load_pem_x509_certificates(authorities.read_bytes())
+    roots = [TrustedCertificate(crypto.X509.from_cryptography(each)) for each in certificates]
+    return trustRootFromCertificates(roots)
 
 
 def _take_any(connection: object, certificate: object, error: int, depth: int, ok: int) -> bool:

@@ -10,20 +10,22 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from pushsvc.errors import BadMessage, DeliveryError, TimedOut, Unreachable
 from pushsvc.machine import Tokens
+from pushsvc.net.asking import Asking, Provisional
 from pushsvc.net.driver import Driver
-from pushsvc.net.locate import Locator
+from pushsvc.net.locate import TRANSPORTS, Locator
 from pushsvc.net.observer import Direction, Observer
 from pushsvc.net.sip_streams import SipStreams
 from pushsvc.net.sip_transport import UdpTransport
 from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
-from pushsvc.sip.message import Message, Request, Response, cancel_of
+from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.transaction import (
     NoAnswer,
     Output,
@@ -48,22 +50,6 @@ class Exchange:
     request: Request
     hop: Hop
     response: Response
-
-
-@attrs.define(eq=False)
-class _Asked:
-    """One INVITE or other request that waits for its final answer."""
-
-    request: Request
-    hop: Hop
-    answered: Deferred[Response | Why]
-    provisional: Callable[[Response], None] | None
-    proceeding: bool = False
-    withdrawn: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return _key(self.request)
 
 
 class UserAgent:
@@ -94,35 +80,44 @@ class UserAgent:
         self._advertise = advertise
         self._layer = TransactionLayer(settings, tokens)
         self._driver = Driver(self._layer, self._perform, reactor)
-        self._asked: dict[tuple[str, str], _Asked] = {}
+        self._asking = Asking(self._start)
         self._streams = SipStreams(reactor, self)
-        self._udp: UdpTransport | None = None
+        self._udp: list[UdpTransport] = []
         self._ports: list[IListeningPort] = []
-        self._resent = 0
-        self.addresses: dict[str, tuple[str, int]] = {}
+        self._places: list[tuple[str, str, int]] = []
 
     # -- our addresses
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Where we listen: the first address of each transport."""
+        return {transport: (host, port) for transport, host, port in reversed(self._places)}
 
     def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
         """Open a listener; gives the address that it really has. Raises CannotListenError."""
         if transport == "udp":
-            self._udp = UdpTransport(self)
-            listener = self._reactor.listenUDP(port, self._udp, interface=host, maxPacketSize=65536)
-        else:
+            udp = UdpTransport(self, len(self._udp))
+            listener = self._reactor.listenUDP(port, udp, interface=host, maxPacketSize=65536)
+            self._udp.append(udp)
+        elif transport in TRANSPORTS:
             listener = self._reactor.listenTCP(port, self._streams.factory(transport), interface=host)
+        else:
+            raise CannotListenError(host, port, OSError(f"SIP over {transport} is not possible here"))
         self._ports.append(listener)
-        self.addresses[transport] = (host, listener.getHost().port)
-        return self.addresses[transport]
+        self._places.append((transport, host, listener.getHost().port))
+        return host, listener.getHost().port
 
     def stop(self) -> Deferred[Any]:
-        """Close every listener and connection; nothing is answered from now on."""
+        """Close every listener and connection; whoever waits for an answer hears Withdrawn. Fires when all are gone."""
         self._driver.stop()
+        self._asking.stop()
+        self._udp.clear()
         closing = [d for d in (port.stopListening() for port in self._ports) if d is not None]
         return gatherResults([*closing, self._streams.stop()], consumeErrors=True)
 
     def via(self, hop: Hop) -> Via:
         """A Via with a fresh branch for a request over this hop (RFC 3261 §8.1.1.7)."""
-        host, port = self._sent_by(hop.transport)
+        host, port = self._sent_by(hop.transport, ":" in hop.host)
         branch = ("branch", "z9hG4bK" + self._tokens.word(16))
         return Via(
             hop.transport.upper(), host, port, (branch, ("rport", None)) if hop.transport == "udp" else (branch,)
@@ -136,23 +131,26 @@ class UserAgent:
 
     # -- requests of ours
 
-    async def request(
-        self, make: Make, next_hop: SipUri, provisional: Callable[[Response], None] | None = None
-    ) -> Exchange:
+    async def request(self, make: Make, next_hop: SipUri, provisional: Provisional | None = None) -> Exchange:
         """Send what `make` builds for a Via; its final answer.
 
-        Addresses of the next hop are tried in turn until one answers. Cancelling the Deferred that waits for
-        this withdraws an INVITE: CANCEL goes out once a provisional answer has come, and a 2xx that crosses
-        it goes to `on_stray`. Raises TimedOut or Unreachable.
+        Addresses of the next hop are tried in turn until one answers, and is not overloaded (503). Cancelling the
+        Deferred that waits for this withdraws an INVITE: CANCEL goes out once a provisional answer has come, and a
+        2xx that crosses it goes to `on_stray`. Raises TimedOut, Unreachable, or Withdrawn when we are stopped.
         """
-        failure: DeliveryError = Unreachable("no hop to try")
+        overloaded: Exchange | None = None
+        failure: DeliveryError | None = None
         for hop in await self._locator.locate(next_hop):
-            for request, fitting in self._fitting(make, hop):
-                answer = await self._ask(request, fitting, provisional)
-                if isinstance(answer, Response):
-                    return Exchange(request, fitting, answer)
-                failure = _failure_of(answer, request, fitting)
-        raise failure
+            tried = await self._try(make, hop, provisional)
+            if isinstance(tried, DeliveryError):
+                failure = tried
+            elif tried.response.status == 503:
+                overloaded = tried
+            else:
+                return tried
+        if overloaded is not None:
+            return overloaded
+        raise failure or Unreachable("no hop to try")
 
     async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
@@ -167,10 +165,10 @@ class UserAgent:
         octets = encode(message)
         if hop.transport != "udp":
             self._streams.transmit(octets, message, hop)
-        elif self._udp is not None:
-            self._udp.transmit(octets, hop)
-        else:
-            self._reactor.callLater(0, self.unsent, message)
+            return
+        socket = self._socket(hop)
+        if socket is None or not socket.transmit(octets, hop):
+            self.unsent(message)
 
     # -- requests of others
 
@@ -192,7 +190,6 @@ class UserAgent:
     def received(self, message: Message, source: Hop) -> None:
         self._observer.sip(Direction.IN, message, source)
         self._driver.run(self._layer.received(message, source, self._reactor.seconds()))
-        self._count_resent()
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self._observer.sip_unreadable(source, error.reason)
@@ -200,7 +197,7 @@ class UserAgent:
             self.transmit(stamped(reply, source), reply_hop(reply, source))
 
     def unsent(self, message: Message) -> None:
-        """A transport could not deliver this message."""
+        """A transport could not deliver this message, or lost it before it was answered."""
         self._driver.run(self._layer.unreachable(message, self._reactor.seconds()))
 
     # -- what the layer wishes for
@@ -209,87 +206,73 @@ class UserAgent:
         match output:
             case Transmit():
                 self.transmit(output.message, output.hop)
+                if output.repeated:
+                    self._observer.sip_retransmissions(1)
             case RequestArrived():
-                self.on_request(output.request, output.source)
+                self._pass_up(output.request, output.source)
             case ResponseArrived():
-                self._answered(output.response, output.request)
+                self._heard(output.response, output.request)
             case NoAnswer():
-                self._settle(output.request, output.why)
+                self._streams.settled(output.request)
+                self._asking.given_up(output.request, output.why)
 
-    def _answered(self, response: Response, request: Request | None) -> None:
-        asked = self._asked.get(_key(response))
-        if asked is None:
-            if response.cseq.method == "INVITE" and 200 <= response.status < 300:
-                self.on_stray(response, request)
-        elif response.status < 200:
-            self._proceeding(asked, response)
-        else:
-            crossed = asked.withdrawn and response.status < 300
-            self._settle(asked.request, response)
-            if crossed:
-                self.on_stray(response, asked.request)
+    def _pass_up(self, request: Request, source: Hop) -> None:
+        try:
+            self.on_request(request, source)
+        except Exception:  # root: our mistake must not leave the peer without an answer (requirements E.12)
+            self.log.failure("a bug: {method} was not dealt with", method=request.method, call_id=request.call_id)
+            if request.method != "ACK":
+                self.respond(reply_to(request, 500, to_tag=self._tokens.word(16)))
 
-    def _proceeding(self, asked: _Asked, response: Response) -> None:
-        first, asked.proceeding = not asked.proceeding, True
-        if asked.withdrawn and first:
-            self._cancel(asked)
-        elif asked.provisional is not None and not asked.withdrawn:
-            asked.provisional(response)
-
-    def _settle(self, request: Request, result: Response | Why) -> None:
-        asked = self._asked.pop(_key(request), None)
-        if asked is not None and not asked.withdrawn:
-            asked.answered.callback(result)
+    def _heard(self, response: Response, request: Request | None) -> None:
+        if request is not None and response.status >= 200:
+            self._streams.settled(request)
+        if self._asking.heard(response):
+            self.on_stray(response, request)
 
     # -- sending
 
-    def _ask(
-        self, request: Request, hop: Hop, provisional: Callable[[Response], None] | None
-    ) -> Deferred[Response | Why]:
-        asked = _Asked(request, hop, Deferred(lambda _: self._withdraw(asked)), provisional)
-        self._asked[asked.key] = asked
+    def _start(self, request: Request, hop: Hop) -> None:
         self._driver.run(self._layer.request(request, hop, self._reactor.seconds()))
-        return asked.answered
 
-    def _withdraw(self, asked: _Asked) -> None:
-        asked.withdrawn = True
-        if asked.request.method != "INVITE":
-            self._asked.pop(asked.key, None)
-        elif asked.proceeding:
-            self._cancel(asked)
-
-    def _cancel(self, asked: _Asked) -> None:
-        """RFC 3261 §9.1. If nothing final follows, the layer gives the INVITE up by itself."""
-        cancel = cancel_of(asked.request)
-        self._driver.run(self._layer.request(cancel, asked.hop, self._reactor.seconds()))
+    async def _try(self, make: Make, hop: Hop, provisional: Provisional | None) -> Exchange | DeliveryError:
+        """One address, over the transports that fit."""
+        failure: DeliveryError = Unreachable(f"{hop} cannot be reached")
+        for request, fitting in self._fitting(make, hop):
+            answer = await self._asking.ask(request, fitting, provisional)
+            if isinstance(answer, Response):
+                return Exchange(request, fitting, answer)
+            failure = _failure_of(answer, request, fitting)
+            if answer is Why.TIMEOUT:  # it is there and says nothing: it would not over UDP either
+                break
+        return failure
 
     def _fitting(self, make: Make, hop: Hop) -> Iterator[tuple[Request, Hop]]:
         """The request over this hop; one too big for a datagram goes by TCP first (RFC 3261 §18.1.1)."""
         request = make(self.via(hop))
-        if hop.transport == "udp" and len(encode(request)) > BIGGEST_DATAGRAM:
+        datagrams = hop.transport == "udp"
+        sendable = not datagrams or self._socket(hop) is not None
+        if datagrams and (not sendable or len(encode(request)) > BIGGEST_DATAGRAM):
             stream = attrs.evolve(hop, transport="tcp")
             yield make(self.via(stream)), stream
-        yield request, hop
+        if sendable:
+            yield request, hop
 
-    def _sent_by(self, transport: str) -> tuple[str, int | None]:
-        host, port = self.addresses.get(transport) or next(iter(self.addresses.values()), ("127.0.0.1", 5060))
+    def _socket(self, hop: Hop) -> UdpTransport | None:
+        """The socket that the message to be answered came in by, else one for this kind of address."""
+        fitting = [socket for socket in self._udp if socket.is_ipv6 is (":" in hop.host)]
+        return next((socket for socket in fitting if socket.number == hop.connection), next(iter(fitting), None))
+
+    def _sent_by(self, transport: str, ipv6: bool | None = None) -> tuple[str, int | None]:
+        """The address that peers of this kind see us at, or the nearest to it."""
+        if not self._places:
+            return self._advertise or "127.0.0.1", 5060
+        _, host, port = min(self._places, key=lambda place: (place[0] != transport, (":" in place[1]) is not ipv6))
         name = self._advertise or host
         return (f"[{name}]" if ":" in name else name), port
 
-    def _count_resent(self) -> None:
-        resent = self._layer.retransmissions
-        if resent != self._resent:
-            self._observer.sip_retransmissions(resent - self._resent)
-            self._resent = resent
-
-
-def _key(message: Message) -> tuple[str, str]:
-    """A CANCEL shares the branch of its INVITE, so the branch alone does not tell whose answer it is."""
-    return message.via.branch, message.cseq.method
-
 
 def _failure_of(why: Why, request: Request, hop: Hop) -> DeliveryError:
-    where = f"{hop.transport}:{hop.host}:{hop.port}"
     if why is Why.TIMEOUT:
-        return TimedOut(f"no answer to {request.method} from {where}")
-    return Unreachable(f"{where} cannot be reached")
+        return TimedOut(f"no answer to {request.method} from {hop}")
+    return Unreachable(f"{hop} cannot be reached")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -53,8 +54,12 @@ class Reception:
         self.host = host
         self._sessions = sessions
         self._inbox = inbox
-        sessions.on_invitation = lambda invitation: self._begin(self._invited(invitation))
-        sessions.on_message = lambda request, source: self._begin(self._messaged(request, source))
+        sessions.on_invitation = lambda invitation: self._begin(
+            self._invited(invitation), lambda: invitation.withdraw(500)
+        )
+        sessions.on_message = lambda request, source: self._begin(
+            self._messaged(request, source), lambda: sessions.respond(request, 500)
+        )
 
     # -- INVITE
 
@@ -198,11 +203,12 @@ class Reception:
         user = request.uri.user if isinstance(request.uri, SipUri) else None
         return self.host.user is None or user is None or user == self.host.user
 
-    def _begin(self, story: object) -> None:
-        Deferred.fromCoroutine(story).addErrback(self._bug)  # type: ignore[arg-type]
+    def _begin(self, story: Coroutine[Any, Any, None], give_up: Callable[[], None]) -> None:
+        Deferred.fromCoroutine(story).addErrback(self._bug, give_up)
 
-    def _bug(self, failure: Failure) -> None:
+    def _bug(self, failure: Failure, give_up: Callable[[], None]) -> None:
         self.log.failure("a bug: a push was not dealt with", failure)
+        give_up()
 
 
 def message_about(request: Request, caller: Caller) -> Arriving:

@@ -86,7 +86,7 @@ class Receiving:
 
     def drain(self) -> Deferred[Any]:
         self.decisions.close()
-        return self._sessions.when_idle()
+        return self._sessions.drain("the service stops")
 
     async def _stop(self) -> None:
         await self.inbox.stop()

@@ -1,4 +1,4 @@
-"""Sessions whose files have all arrived, kept for a while before their BYE (rules A-21 and A-23)."""
+"""Sessions whose files have all arrived, kept for a while: the next push to the same goes by them (A-21, A-23)."""
 
 from __future__ import annotations
 
@@ -7,39 +7,49 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pushsvc.sessions import Ended, Session
 
+Key = tuple[str, str | None]
+"""What has to be the same for another push: target and application. Identity and service are the process's own."""
+
 
 class Lingering:
-    """At most one session per target lingers: another push there ends the one before, so that peers do not fill up."""
+    """At most one session for each key, each ended by a BYE when its time is up."""
 
     def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._kept: dict[str, tuple[Session, IDelayedCall]] = {}
+        self._kept: dict[Key, tuple[Session, IDelayedCall]] = {}
 
-    def keep(self, target: str, session: Session) -> None:
+    def keep(self, key: Key, session: Session) -> None:
         """The session's work is done; it ends when its time is up, or when the peer ends it."""
-        self.end(target)
-        if self._seconds <= 0:
+        self.end(key)
+        if self._seconds <= 0 or not session.is_alive:
             session.close()
             return
-        self._kept[target] = (session, self._clock.callLater(self._seconds, self.end, target))
-        session.when_ended().addCallback(lambda _: self._forget(target, session))
+        self._kept[key] = (session, self._clock.callLater(self._seconds, self.end, key))
+        session.when_ended().addCallback(lambda _: self._forget(key, session))
 
-    def end(self, target: str) -> None:
-        """End the session that lingers for this target, if one does."""
-        if target in self._kept:
-            session, time_up = self._kept.pop(target)
-            if time_up.active():
-                time_up.cancel()
+    def take(self, key: Key) -> Session | None:
+        """The session that lingers for this key, to be used again; it is not ended from here any more."""
+        if key not in self._kept:
+            return None
+        session, time_up = self._kept.pop(key)
+        if time_up.active():
+            time_up.cancel()
+        return session
+
+    def end(self, key: Key) -> None:
+        """End the session that lingers for this key, if one does."""
+        session = self.take(key)
+        if session is not None:
             session.close()
 
     def end_all(self) -> Deferred[list[Ended]]:
         """End them all; fires when they have ended."""
         sessions = [session for session, _ in self._kept.values()]
-        for target in list(self._kept):
-            self.end(target)
+        for key in list(self._kept):
+            self.end(key)
         return gatherResults([session.when_ended() for session in sessions])
 
-    def _forget(self, target: str, session: Session) -> None:
-        if target in self._kept and self._kept[target][0] is session:
-            self._kept.pop(target)[1].cancel()
+    def _forget(self, key: Key, session: Session) -> None:
+        if key in self._kept and self._kept[key][0] is session:
+            self.take(key)

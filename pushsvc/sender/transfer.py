@@ -8,8 +8,10 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.logger import Logger
 
 from pushsvc.errors import DeliveryError, Refused
+from pushsvc.sdp import FileOffer
 from pushsvc.sender.content import offered, opened
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
+from pushsvc.sender.lingering import Key
 from pushsvc.sender.ways import Ways
 from pushsvc.sessions import Call, ConfirmedBy, Line, Progress, Session
 from pushsvc.sip.uri import SipUri
@@ -35,19 +37,17 @@ class Transfer:
 
     async def run(self) -> None:
         """Raises DeliveryError when no session came about; what happens to single contents is in the result."""
-        self._ways.began(self._call_id, self._job)
-        self._ways.lingering.end(self._job.to)
-        self._session = session = await self._ways.sessions.dial(self._call())
-        self._peer = session.peer
+        session, lines = await self._reused() or await self._dialled()
+        self._session, self._peer = session, session.peer
         try:
-            await _all([Deferred.fromCoroutine(self._send(index, line)) for index, line in enumerate(session.lines)])
+            await _all([Deferred.fromCoroutine(self._send(index, line)) for index, line in enumerate(lines)])
         except BaseException:
             session.close("withdrawn")
             raise
         if self._errors:
             session.close(self._errors[0].reason)
         else:
-            self._ways.lingering.keep(self._job.to, session)
+            self._ways.lingering.keep(self._key, session)
 
     def result(self, failure: DeliveryError | None = None) -> AttemptResult:
         """How it went so far."""
@@ -69,11 +69,45 @@ class Transfer:
             failure=failure,
         )
 
+    async def _reused(self) -> tuple[Session, list[Line]] | None:
+        """A session that lingers for this recipient, with our files offered in it [R-PSA-REL-0]; None: there is none.
+
+        One that does not take them is ended: a session of our own says more clearly what the peer thinks of them.
+        """
+        session = self._ways.lingering.take(self._key)
+        if session is None:
+            return None
+        call_id = session.dialog.call_id
+        self._ways.began(call_id, self._job)
+        try:
+            lines = await session.offer_more(self._offers())
+        except DeliveryError as error:
+            self.log.info("a lingering session is of no more use: {reason}", reason=error.reason, call_id=call_id)
+            session.close("no further files")
+            return None
+        except BaseException:
+            session.close("withdrawn")
+            raise
+        self._call_id = call_id
+        return session, lines
+
+    async def _dialled(self) -> tuple[Session, list[Line]]:
+        self._ways.began(self._call_id, self._job)
+        session = await self._ways.sessions.dial(self._call())
+        return session, session.lines
+
+    @property
+    def _key(self) -> Key:
+        return self._job.to, self._job.application
+
+    def _offers(self) -> tuple[FileOffer, ...]:
+        return tuple(offered(self._job, content) for content in self._job.contents)
+
     def _call(self) -> Call:
         ways, job = self._ways, self._job
         return Call(
             SipUri.parse(job.to),
-            tuple(offered(job, content) for content in job.contents),
+            self._offers(),
             lambda contact, interval, min_se: ways.caller.invite(job, contact, interval, min_se),
             self._call_id,
             session_expires=ways.caller.session_expires,
@@ -106,16 +140,16 @@ class Transfer:
             content.name, FileState.DELIVERED if confirmed else FileState.UNCONFIRMED, 200 if confirmed else None
         )
         self._moved(index, content.size, content.size)
-        await self._close_line(index)
+        await self._close_line(line)
 
-    async def _close_line(self, index: int) -> None:
+    async def _close_line(self, line: Line) -> None:
         """A file that is finished is closed by port 0 while others run; the last one by BYE (rule A-21)."""
         await self._one_offer.acquire()
         try:
             session = self._session
             running = [other for other in self._octets if other not in self._results]
             if session is not None and running and self._ways.close_at_once:
-                await session.close_lines([index])
+                await session.close_lines([session.lines.index(line)])
         except DeliveryError as error:
             self.log.info("a finished line stays open: {reason}", reason=error.reason, call_id=self._call_id)
         finally:

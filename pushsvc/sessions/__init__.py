@@ -11,10 +11,12 @@ from pushsvc.net.observer import Direction
 from pushsvc.sessions.dialing import Call
 from pushsvc.sessions.fields import opening_request
 from pushsvc.sessions.floors import Floors
-from pushsvc.sessions.invitation import Invitation, Take
+from pushsvc.sessions.invitation import Invitation
+from pushsvc.sessions.line import Line
 from pushsvc.sessions.manager import Sessions
 from pushsvc.sessions.refusal import refusal
-from pushsvc.sessions.session import Ended, Line, Session
+from pushsvc.sessions.session import Ended, Session
+from pushsvc.sessions.take import Take
 
 __all__ = [
     "Call",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
 
 from pushsvc import sdp
-from pushsvc.errors import BadMessage, DeliveryError, ProtocolError, TimedOut, Unreachable
-from pushsvc.net.alarm import Alarm
+from pushsvc.errors import BadMessage, DeliveryError, Unreachable
 from pushsvc.net.user_agent import Exchange
 from pushsvc.sessions.fields import Fields, opening_request
 from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.inviting import invite
+from pushsvc.sessions.line import Line
 from pushsvc.sessions.refusal import refusal
-from pushsvc.sessions.session import Line, Session
+from pushsvc.sessions.session import Session
+from pushsvc.sessions.standing import Standing
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request
@@ -58,7 +59,6 @@ class Dialing:
         self._cseq = 0
         self._interval = call.session_expires
         self._min_se = SHORTEST
-        self._patience_lost = False
         self._msrp = [floors.msrp.open(call.call_id, secure=call.secure) for _ in call.files]
 
     async def dial(self) -> Session:
@@ -74,8 +74,7 @@ class Dialing:
                 self._floors.msrp.close(msrp)
             raise
         try:
-            await session.acknowledge(exchange)
-            await session.agree(_answer_in(exchange))
+            await session.agree(exchange.response)
         except BaseException as error:
             session.close(error.reason if isinstance(error, DeliveryError) else "withdrawn")
             raise
@@ -87,8 +86,12 @@ class Dialing:
         return sdp.offer(local, files, (self._floors.session_number(), 1))
 
     async def _answered(self, offer: sdp.Description) -> Exchange:
+        call, body = self._call, sdp.format(offer)
         for _ in range(INTERVAL_TRIES):
-            exchange = await self._invite(offer)
+            self._cseq += 1
+            exchange = await invite(
+                self._floors, lambda via: self._request(via, body), call.route or call.target, call.answer_timeout
+            )
             if exchange.response.status != 422 or not self._raised(exchange):
                 break
         return exchange
@@ -101,23 +104,6 @@ class Dialing:
         self._interval = self._min_se = enough
         return True
 
-    async def _invite(self, offer: sdp.Description) -> Exchange:
-        self._cseq += 1
-        body = sdp.format(offer)
-        next_hop = self._call.route or self._call.target
-        asking = Deferred.fromCoroutine(
-            self._floors.agent.request(lambda via: self._request(via, body), next_hop, lambda _: self._proceeding())
-        )
-        self._patience = Alarm(self._floors.clock, lambda: self._lose_patience(asking))
-        try:
-            return await asking
-        except CancelledError:
-            if not self._patience_lost:
-                raise
-            raise TimedOut(f"no final answer within {self._call.answer_timeout:g} s") from None
-        finally:
-            self._patience.clear()
-
     def _request(self, via: Via, body: bytes) -> Request:
         call = self._call
         contact = self._floors.agent.contact(call.user, via.transport.lower())
@@ -126,36 +112,20 @@ class Dialing:
             "INVITE", call.target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route
         )
 
-    def _proceeding(self) -> None:
-        """A client has no timer of its own once a provisional answer came (RFC 3261 §17.1.1): this is ours."""
-        if not self._patience.is_set:
-            self._patience.after(self._call.answer_timeout)
-
-    def _lose_patience(self, asking: Deferred[Exchange]) -> None:
-        self._patience_lost = True
-        asking.cancel()
-
     def _made(self, offer: sdp.Description, exchange: Exchange) -> Session:
         try:
             dialog = Dialog.from_answer(exchange.request, exchange.response)
         except BadMessage as error:
             raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error
-        session = Session(
-            self._floors,
+        standing = Standing(
             dialog,
-            [Line(view, msrp) for view, msrp in zip(sdp.media(offer), self._msrp, strict=True)],
             ours=offer,
             theirs=None,
             fields=self._call.describe(dialog.contact, self._interval, self._min_se),
             timer=SessionTimer.agreed_by_answer(exchange.response),
-            forget=self._forget,
+            peer_allows=tuple(exchange.response.headers.values("allow")),
         )
+        lines = [Line(view, msrp) for view, msrp in zip(sdp.media(offer), self._msrp, strict=True)]
+        session = Session(self._floors, standing, lines, self._forget, patience=self._call.answer_timeout)
         self._begun(session)
         return session
-
-
-def _answer_in(exchange: Exchange) -> sdp.Description:
-    try:
-        return sdp.parse(exchange.response.body)
-    except ProtocolError as error:
-        raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error

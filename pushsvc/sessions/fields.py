@@ -20,7 +20,6 @@ _ONLY_OPENING = frozenset(
         "p-preferred-service",
         "session-expires",
         "min-se",
-        "supported",
     }
 )
 

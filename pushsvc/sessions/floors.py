@@ -15,7 +15,7 @@ from pushsvc.sip.transaction import Settings
 
 @attrs.frozen
 class Floors:
-    """Given to each session whole. Times are seconds; `setup` is what we offer, `prefer_active` what we answer."""
+    """Given to each session whole. Times are seconds; `prefer_active`: we cannot be reached, so we want to connect."""
 
     agent: UserAgent
     msrp: MsrpEndpoint
@@ -26,6 +26,7 @@ class Floors:
     session_expires: int = 1800
     min_se: int = SHORTEST
     cema: bool = False
+    prefer_active: bool = False
 
     def local_end(self, *, secure: bool, setup: str = "actpass") -> sdp.LocalEnd:
         """Our end of the media, for offers and answers."""

@@ -1,81 +1,96 @@
-"""An INVITE that nobody has answered yet: accept it, refuse it, or hear that its sender took it back."""
+"""An INVITE that offers files and that nobody has answered yet: accept it, refuse it, or hear that it is over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from pushsvc import sdp
-from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.errors import Misuse
+from pushsvc.net.alarm import Alarm
 from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
-from pushsvc.sessions.session import Line, Session
-from pushsvc.sip.dialog import Dialog
+from pushsvc.sessions.take import Take
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, reply_to
-from pushsvc.sip.session_timer import SessionTimer
 from pushsvc.sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from pushsvc.sessions.session import Session
+
+RING_AGAIN = 60.0  # seconds; proxies give an INVITE up after three minutes of silence (RFC 3261 §13.3.1.1)
 
 
 @attrs.frozen
-class Take:
-    """We want what this media line offers: what may come in, and what the answer says of it."""
+class Accepted:
+    """What was decided: line by line, the headers of the 200, and what refused lines are told would be taken."""
 
-    wanted: Wanted
+    takes: tuple[Take | None, ...]
+    describe: Callable[[SipUri], Fields]
     accept_types: tuple[str, ...]
-    max_size: int | None = None
 
 
 class Invitation:
-    """One INVITE, its offer read. Either `accept` or `refuse` is called, once, unless `on_cancelled` comes first.
+    """An INVITE that opens a session, or one inside a session that offers further files.
 
-    Making one raises BadMessage where no dialog can come of it. `over(invitation, session)` is told of its end, with
-    the session that came out.
+    Either `accept` or `refuse` is called, once, unless `on_cancelled` comes first. `lines` are those to decide about;
+    `request` and `source` say who calls, and for whom: they are the opening INVITE's.
     """
 
     def __init__(
         self,
         floors: Floors,
-        request: Request,
-        source: Hop,
-        offer: sdp.Description,
-        timer: SessionTimer | None,
-        over: Callable[[Invitation, Session | None], None],
-        forget: Callable[[Session], None],
+        invite: Request,
+        lines: Sequence[sdp.MediaOffer],
+        opening: tuple[Request, Hop],
+        our_tag: str,
+        accepted: Callable[[Accepted], Session],
+        refused: Callable[[], None],
     ) -> None:
-        self.request = request
-        self.source = source
-        self.lines = sdp.media(offer)
+        self.lines = list(lines)
+        self.request, self.source = opening
         self.on_cancelled: Callable[[], None] = lambda: None
         self.is_over = False
-        self._tag = floors.tokens.word(16)
         self._floors = floors
-        self._offer = offer
-        # Made at once: what cannot be a dialog is refused before anybody is asked.
-        contact = floors.agent.contact(getattr(request.uri, "user", None), source.transport)
-        self._dialog = Dialog.from_invite(request, self._tag, contact)
-        self._timer = timer
-        self._tell_over = over
-        self._forget = forget
+        self._invite = invite
+        self._our_tag = our_tag
+        self._accepted = accepted
+        self._tell_refused = refused
+        self._ringing = Alarm(floors.clock, self.ring)
 
     def ring(self) -> None:
-        """Somebody is being asked (D-SIP-13)."""
+        """Somebody is being asked: 180, and again each minute (D-SIP-13)."""
         if not self.is_over:
-            self._floors.agent.respond(reply_to(self.request, 180, to_tag=self._tag))
+            self._floors.agent.respond(reply_to(self._invite, 180, to_tag=self._our_tag))
+            self._ringing.after(RING_AGAIN)
 
     def refuse(self, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """The final answer is no."""
         if not self.is_over:
-            self.is_over = True
-            self._floors.agent.respond(reply_to(self.request, status, to_tag=self._tag, headers=headers))
-            self._tell_over(self, None)
+            self._end()
+            self._floors.agent.respond(reply_to(self._invite, status, to_tag=self._our_tag, headers=headers))
+            self._tell_refused()
 
-    def cancelled(self) -> None:
-        """Its sender took it back (RFC 3261 §9.2)."""
+    def withdraw(self, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """It is over before anybody decided: its sender took it back (RFC 3261 §9.2), or we cannot wait any more."""
         if not self.is_over:
-            self.refuse(487)
+            self.refuse(status, headers)
             self.on_cancelled()
+
+    def answers(self, cancel: Request) -> bool:
+        """Whether this INVITE is what a CANCEL means."""
+        invite = self._invite
+        return (invite.call_id, invite.from_.tag, invite.cseq.number) == (
+            cancel.call_id,
+            cancel.from_.tag,
+            cancel.cseq.number,
+        )
+
+    def is_early_dialog_of(self, request: Request) -> bool:
+        """Whether a request belongs to the dialog that our provisional answer made."""
+        return request.to.tag == self._our_tag
 
     def accept(
         self, takes: Sequence[Take | None], describe: Callable[[SipUri], Fields], accept_types: Sequence[str] = ()
@@ -85,38 +100,11 @@ class Invitation:
         `describe` gives the headers of the 200 for a Contact, without those of the session timer; `accept_types` is
         what refused lines are told that would have been taken.
         """
+        if self.is_over or len(takes) != len(self.lines):
+            raise Misuse("an invitation is accepted once, line by line")
+        self._end()
+        return self._accepted(Accepted(tuple(takes), describe, tuple(accept_types)))
+
+    def _end(self) -> None:
         self.is_over = True
-        fields = describe(self._dialog.contact)
-        lines = [self._line(view, take) for view, take in zip(self.lines, takes, strict=True)]
-        ours = self._answer(lines, takes, tuple(accept_types))
-        session = Session(
-            self._floors, self._dialog, lines, ours, self._offer, fields, self._timer, forget=self._forget
-        )
-        timer = self._timer.response_headers() if self._timer is not None else []
-        response = reply_to(self.request, 200, to_tag=self._tag, headers=[*fields, *timer], body=sdp.format(ours))
-        self._tell_over(self, session)
-        session.answer_with(response)
-        return session
-
-    def _line(self, view: sdp.MediaOffer, take: Take | None) -> Line:
-        if take is None:
-            return Line(view, None)
-        msrp = self._floors.msrp.open(self.request.call_id, secure=view.secure)
-        msrp.peer_path, msrp.fingerprints = view.path, view.fingerprints
-        msrp.receive(take.wanted)
-        return Line(view, msrp)
-
-    def _answer(
-        self, lines: Sequence[Line], takes: Sequence[Take | None], accept_types: tuple[str, ...]
-    ) -> sdp.Description:
-        secure = next((line.view.secure for line in lines if line.is_open), True)
-        decisions = [_decision(line, take, accept_types) for line, take in zip(lines, takes, strict=True)]
-        local = self._floors.local_end(secure=secure)
-        return sdp.answer(self._offer, decisions, local, (self._floors.session_number(), 1))
-
-
-def _decision(line: Line, take: Take | None, accept_types: tuple[str, ...]) -> sdp.Decision:
-    if take is None or line.msrp is None:
-        return sdp.Declined(accept_types)
-    setup = sdp.answer_setup(line.view.setup)
-    return sdp.Accepted((line.msrp.own,), take.accept_types, take.max_size, setup)
+        self._ringing.clear()

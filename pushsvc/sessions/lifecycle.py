@@ -32,9 +32,6 @@ class Life(Protocol):
     def bye_over(self) -> None:
         """Our BYE was answered, whatever the answer, or given up (rule A-27)."""
 
-    def is_open(self) -> bool:
-        """Whether content may be sent."""
-
 
 class Deeds(Protocol):
     """What a session does when its state changes."""
@@ -67,10 +64,6 @@ def _build() -> Callable[[Deeds], Life]:
     closed.upon(Life.close).loop().returns(None)
     closed.upon(Life.hung_up).loop().returns(None)
     closed.upon(Life.bye_over).loop().returns(None)  # the peer's BYE had crossed ours
-
-    open_.upon(Life.is_open).loop().returns(True)
-    for state in (connecting, closing, closed):
-        state.upon(Life.is_open).loop().returns(False)
 
     @connecting.upon(Life.close).to(closing)
     @open_.upon(Life.close).to(closing)

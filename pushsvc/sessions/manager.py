@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from pushsvc import sdp
-from pushsvc.errors import BadMessage, DeliveryError, ProtocolError
+from pushsvc.errors import BadMessage, ProtocolError
 from pushsvc.net.user_agent import Exchange, Make
 from pushsvc.sessions.dialing import Call, Dialing
+from pushsvc.sessions.fitness import SUPPORTED, unfit
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
+from pushsvc.sessions.opening import Opening
 from pushsvc.sessions.session import Ended, Session
-from pushsvc.sip.dialog import Dialog, DialogId, dialog_id
+from pushsvc.sessions.unwanted import Unwanted
+from pushsvc.sip.dialog import DialogId, dialog_id
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
-from pushsvc.sip.session_timer import SessionTimer, too_small_headers
+from pushsvc.sip.session_timer import too_small_headers
 from pushsvc.sip.uri import SipUri
 
-SUPPORTED = ("timer",)
-SDP = "application/sdp"
-RETRY_AFTER = "30"  # seconds: longer than a restart takes
+RETRY_LATER = [("Retry-After", "30")]  # seconds: longer than a restart takes
+BUSY_SECONDS = 10  # RFC 3261 §14.2: the longest Retry-After for an INVITE that came too early
 
 
 class Sessions:
     """Dials, is invited, and routes every request to the session that it belongs to.
 
-    `on_invitation` hears of INVITEs, `on_message` of MESSAGEs; what is not set is not allowed. `describe_us` gives
-    the headers and the description that answer OPTIONS.
+    `on_invitation` hears of INVITEs that offer files, those inside sessions included, `on_message` of MESSAGEs; what
+    is not set is not allowed. `capabilities` gives the headers and the description that answer OPTIONS. While
+    `refusing`, what runs goes on and nothing new is begun.
     """
 
     log = Logger()
@@ -45,7 +45,9 @@ class Sessions:
         self._allow = tuple(allow)
         self._max_sessions = max_sessions
         self._sessions: dict[DialogId, Session] = {}
-        self._invitations: dict[tuple[str, str | None], Invitation] = {}
+        self._calls: dict[tuple[str, str | None], Session] = {}  # those we dialed, by Call-ID and our tag
+        self._invitations: dict[tuple[str, str | None], Invitation] = {}  # by Call-ID and the caller's tag
+        self._unwanted = Unwanted(floors.agent)
         floors.agent.on_request = self._arrived
         floors.agent.on_stray = self._answered_again
 
@@ -68,12 +70,13 @@ class Sessions:
         """Refuse what is not answered, end what is open; fires when all have ended."""
         self.refusing = True
         for invitation in list(self._invitations.values()):
-            invitation.refuse(503, [("Retry-After", RETRY_AFTER)])
+            invitation.withdraw(503, RETRY_LATER)
         return gatherResults([session.close(why) for session in list(self._sessions.values())])
 
-    def when_idle(self) -> Deferred[Any]:
-        """Fires when every session that is alive now has ended by itself."""
-        return gatherResults([session.when_ended() for session in list(self._sessions.values())])
+    def drain(self, why: str) -> Deferred[list[Ended]]:
+        """Begin nothing new, end each session once its transfers are over; fires when all have ended."""
+        self.refusing = True
+        return gatherResults([session.close_when_done(why) for session in list(self._sessions.values())])
 
     # -- inwards
 
@@ -85,51 +88,58 @@ class Sessions:
                     session.acked(request)
             case "CANCEL":
                 self._cancelled(request)
-            case _ if self._is_fit(request):
-                self._dispatch(request, source)
+            case _:
+                refusal = unfit(request, self._allow)
+                if refusal is not None:
+                    self.respond(request, *refusal)
+                elif request.to.tag is not None:
+                    self._in_dialog(request, source)
+                else:
+                    self._outside(request, source)
 
-    def _is_fit(self, request: Request) -> bool:
-        """RFC 3261 §8.2.1 to §8.2.3: what can be refused before knowing what it is about."""
-        unknown = [option for option in request.headers.values("require") if option.lower() not in SUPPORTED]
-        if request.method not in self._allow:
-            self.respond(request, 405, [("Allow", ", ".join(self._allow))])
-        elif not isinstance(request.uri, SipUri):
-            self.respond(request, 416)
-        elif unknown:
-            self.respond(request, 420, [("Unsupported", ", ".join(unknown))])
-        else:
-            return True
-        return False
-
-    def _dispatch(self, request: Request, source: Hop) -> None:
-        if request.to.tag is not None:
-            self._in_dialog(request)
-        elif request.method == "OPTIONS":
-            self._answer_options(request)
-        elif self.refusing:
-            self.respond(request, 503, [("Retry-After", RETRY_AFTER)])
-        elif request.method == "INVITE":
-            self._invited(request, source)
-        elif request.method == "MESSAGE" and self.on_message is not None:
-            self.on_message(request, source)
-        else:
-            self.respond(request, 481)
-
-    def _in_dialog(self, request: Request) -> None:
+    def _in_dialog(self, request: Request, source: Hop) -> None:
         session = self._sessions.get(dialog_id(request))
         if session is None:
-            self.respond(request, 481)
-        elif request.method == "OPTIONS":
-            self._answer_options(request)
+            self._in_early_dialog(request)
+        elif not session.received(request):
+            self._outside(request, source)
+
+    def _in_early_dialog(self, request: Request) -> None:
+        """A caller may hang up before our final answer (RFC 3261 §15, R-PRA-REL-2)."""
+        invitation = self._invitations.get((request.call_id, request.from_.tag))
+        if request.method == "BYE" and invitation is not None and invitation.is_early_dialog_of(request):
+            self.respond(request, 200)
+            invitation.withdraw(487)
         else:
-            session.received(request)
+            self.respond(request, 481)
+
+    def _outside(self, request: Request, source: Hop) -> None:
+        """A request that is about no session, or begins one."""
+        if request.method == "OPTIONS":
+            self._answer_options(request)
+        elif request.method not in ("INVITE", "MESSAGE"):
+            self.respond(request, 481)
+        elif self.refusing:
+            self.respond(request, 503, RETRY_LATER)
+        elif request.method == "INVITE":
+            self._invited(request, source)
+        elif self.on_message is not None:
+            self.on_message(request, source)
+        else:
+            self.respond(request, 603)
 
     def _cancelled(self, cancel: Request) -> None:
         invite = self._floors.agent.cancelled_by(cancel)
-        self.respond(cancel, 481 if invite is None else 200)
+        if invite is None or (invite.call_id, invite.from_.tag) != (cancel.call_id, cancel.from_.tag):
+            self.respond(cancel, 481)
+            return
+        self.respond(cancel, 200)
+        session = self._sessions.get(dialog_id(invite))
         invitation = self._invitations.get((cancel.call_id, cancel.from_.tag))
-        if invite is not None and invitation is not None:
-            invitation.cancelled()
+        if session is not None:
+            session.cancelled(cancel)
+        elif invitation is not None and invitation.answers(cancel):
+            invitation.withdraw(487)
 
     def _answer_options(self, request: Request) -> None:
         fields, body = self.capabilities()
@@ -137,64 +147,78 @@ class Sessions:
         self.respond(request, 200, [*common, *fields], body)
 
     def _invited(self, request: Request, source: Hop) -> None:
+        caller = (request.call_id, request.from_.tag)
         if self.on_invitation is None:
             self.respond(request, 603)
+        elif caller in self._invitations:
+            seconds = int(self._floors.tokens.fraction() * (BUSY_SECONDS + 1))
+            self.respond(request, 500, [("Retry-After", str(seconds))])
         elif self.alive >= self._max_sessions:
             self.respond(request, 486)
         else:
-            invitation = self._invitation(request, source)
-            if invitation is not None:
-                self._invitations[request.call_id, request.from_.tag] = invitation
-                self.on_invitation(invitation)
+            opening = self._opening(request, source)
+            if opening is not None:
+                self._invitations[caller] = opening.invitation
+                self._ask(self.on_invitation, opening.invitation)
 
-    def _invitation(self, request: Request, source: Hop) -> Invitation | None:
+    def _opening(self, request: Request, source: Hop) -> Opening | None:
         """The INVITE with its offer read; None when that made the answer."""
-        floors = self._floors
-        content_type = (request.headers.get("content-type") or "").split(";")[0].strip(" \t").lower()
-        if request.body and content_type != SDP:
-            self.respond(request, 415, [("Accept", SDP)])
-            return None
+        caller = (request.call_id, request.from_.tag)
+
+        def over() -> None:
+            self._invitations.pop(caller, None)
+
+        def begun(session: Session) -> None:
+            over()
+            self._remember(session)
+
         try:
-            timer = SessionTimer.agreed_by_us(request, floors.session_expires, floors.min_se)
-            offer = sdp.parse(request.body)
-            return Invitation(floors, request, source, offer, timer, self._invitation_over, self._forget)
+            return Opening(self._floors, request, source, begun, over, self._forget, self._invited_again)
         except BadMessage as error:
-            self.respond(request, error.status, too_small_headers(floors.min_se) if error.status == 422 else ())
+            small = too_small_headers(self._floors.min_se) if error.status == 422 else ()
+            self.respond(request, error.status, small)
         except ProtocolError as error:
             self.respond(request, error.status, [("Warning", f'399 pushsvc "{error.reason}"')])
         return None
 
-    def _invitation_over(self, invitation: Invitation, session: Session | None) -> None:
-        self._invitations.pop((invitation.request.call_id, invitation.request.from_.tag), None)
-        if session is not None:
-            self._remember(session)
+    def _invited_again(self, invitation: Invitation) -> None:
+        """Further files are offered in a session that runs."""
+        if self.refusing:
+            invitation.refuse(503, RETRY_LATER)
+        elif self.on_invitation is None:
+            invitation.refuse(603)
+        else:
+            self._ask(self.on_invitation, invitation)
+
+    def _ask(self, decide: Callable[[Invitation], None], invitation: Invitation) -> None:
+        """Whoever decides may fail; the caller is not kept waiting for that."""
+        try:
+            decide(invitation)
+        except BaseException:
+            invitation.withdraw(500)
+            raise
 
     def _answered_again(self, response: Response, invite: Request | None) -> None:
-        """A 2xx that nobody waits for: repeated, of another fork, or crossing our CANCEL (R-PSA-CAN-1, D-SIP-11)."""
-        call = (response.call_id, response.from_.tag)
-        session = next((each for key, each in self._sessions.items() if key[:2] == call), None)
+        """A 2xx that nobody waits for: repeated, of another fork, or crossing our CANCEL."""
+        if invite is not None and (invite.call_id, invite.from_.tag) != (response.call_id, response.from_.tag):
+            return  # forged: it has the branch and not the rest
+        if self._unwanted.repeated(response):
+            return
+        session = self._calls.get((response.call_id, response.from_.tag)) or self._sessions.get(dialog_id(response))
         unwanted = response if session is None else session.repeated(response)
         if unwanted is not None and invite is not None:
-            Deferred.fromCoroutine(self._turn_away(invite, unwanted)).addErrback(self._bug)
-
-    async def _turn_away(self, invite: Request, response: Response) -> None:
-        """ACK, then BYE: a session that nobody wants."""
-        agent = self._floors.agent
-        try:
-            dialog = Dialog.from_answer(invite, response)
-            number = invite.cseq.number
-            await agent.acknowledge(lambda via: dialog.ack(number, via), dialog.next_hop_uri())
-            await agent.request(lambda via: dialog.request("BYE", via)[0], dialog.next_hop_uri())
-        except (BadMessage, DeliveryError) as error:
-            self.log.info("an unwanted session was not ended: {reason}", reason=error.reason, call_id=invite.call_id)
+            self._unwanted.answered(unwanted, invite)
 
     # -- ours
 
     def _remember(self, session: Session) -> None:
         self._sessions[session.id] = session
+        if session.dialog.we_called:
+            self._calls[session.id[:2]] = session
 
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
+        self._calls.pop(session.id[:2], None)
 
     def respond(
         self, request: Request, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -202,6 +226,3 @@ class Sessions:
         """Answer a request outside of any session."""
         tag = self._floors.tokens.word(16)
         self._floors.agent.respond(reply_to(request, status, to_tag=tag, headers=headers, body=body))
-
-    def _bug(self, failure: Failure) -> None:
-        self.log.failure("a bug: an unwanted session was not ended", failure)

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pushsvc import sdp
+
+_ENDED = (sdp.Change.CLOSED, sdp.Change.CONFLICT, sdp.Change.REPLACED)
+_NEW = (sdp.Change.NEW, sdp.Change.REPLACED)
 
 
 class Reanswer:
-    """What a later offer means for each line. Raises NotAcceptable (488) when lines are missing or have moved.
-
-    A further file in a running session is declined: its sender then offers it in a session of its own.
-    """
+    """What a later offer means for each line. Raises NotAcceptable (488) when lines are missing or have moved."""
 
     def __init__(self, before: sdp.Description, offer: sdp.Description) -> None:
-        self._offer = offer
+        self.offer = offer
+        self._lines = sdp.media(offer)
         self._changes = sdp.changes(before, offer)
-        self.secure = next((line.secure for line in sdp.media(offer)), True)
+
+    @property
+    def new(self) -> list[sdp.MediaOffer]:
+        """The lines that offer something to decide about."""
+        return [line for line, change in zip(self._lines, self._changes, strict=True) if change in _NEW]
 
     @property
     def ended(self) -> list[int]:
-        """The lines whose transfer is over by this offer."""
-        over = (sdp.Change.CLOSED, sdp.Change.CONFLICT, sdp.Change.REPLACED)
-        return [index for index, change in enumerate(self._changes) if change in over]
+        """The lines whose transfer is over by this offer, once it is granted."""
+        return [index for index, change in enumerate(self._changes) if change in _ENDED]
 
-    def answer(self, ours: sdp.Description, local: sdp.LocalEnd) -> sdp.Description:
-        """Our answer, which follows `ours`."""
-        return sdp.answer_again(self._offer, ours, [_decision(change) for change in self._changes], local)
+    @property
+    def secure(self) -> bool:
+        return next((line.secure for line in self._lines), True)
+
+    def answer(
+        self, ours: sdp.Description, decided: Mapping[int, sdp.Decision], local: sdp.LocalEnd
+    ) -> sdp.Description:
+        """Our answer, which follows `ours`; `decided` has a decision for each new line."""
+        decisions = [_decision(change, decided.get(index)) for index, change in enumerate(self._changes)]
+        return sdp.answer_again(self.offer, ours, decisions, local)
 
 
-def _decision(change: sdp.Change) -> sdp.LaterDecision:
+def _decision(change: sdp.Change, decided: sdp.Decision | None) -> sdp.LaterDecision:
     match change:
         case sdp.Change.KEPT:
             return sdp.Repeated()
         case sdp.Change.CLOSED | sdp.Change.CONFLICT:
             return sdp.Closed()
         case sdp.Change.NEW | sdp.Change.REPLACED:
-            return sdp.Declined()
+            return decided or sdp.Declined()

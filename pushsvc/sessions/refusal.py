@@ -7,7 +7,8 @@ import re
 from pushsvc.errors import Refused
 from pushsvc.sip.message import Response
 
-WORTH_ANOTHER_TRY = (408, 480, 486, 491, 500, 502, 503, 504)
+# 482: one INVITE of ours arrived by two ways, after its connection broke; the next one has a Call-ID of its own.
+WORTH_ANOTHER_TRY = (408, 480, 482, 486, 491, 500, 502, 503, 504)
 
 _SECONDS = re.compile(r"[ \t]*([0-9]{1,9})")
 

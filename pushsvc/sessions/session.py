@@ -1,8 +1,12 @@
-"""One push session: one dialog and the MSRP sessions of its media lines, from the answer to the end."""
+"""One push session: one dialog and the MSRP sessions of its media lines, from the 200 to the end.
+
+This is what its owner holds, and where its parts meet: `user_plane`, `own_requests`, `peer_offers`, `refreshing`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -10,22 +14,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushsvc import sdp
-from pushsvc.errors import BadMessage, DeliveryError, NotAcceptable, ProtocolError, TimedOut, Unreachable
-from pushsvc.msrp.outgoing import Receipt
+from pushsvc.errors import BadMessage, DeliveryError
 from pushsvc.net.alarm import Alarm
-from pushsvc.net.msrp_sending import Content, Progress
-from pushsvc.net.msrp_session import MsrpSession
-from pushsvc.net.user_agent import Exchange
-from pushsvc.sessions.fields import Fields, later
+from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.lifecycle import live
-from pushsvc.sessions.reanswer import Reanswer
-from pushsvc.sessions.refusal import refusal
-from pushsvc.sessions.repeats import Acknowledging, Answering
+from pushsvc.sessions.line import Line
+from pushsvc.sessions.own_offers import OwnOffers
+from pushsvc.sessions.own_requests import OwnRequests
+from pushsvc.sessions.peer_offers import Asker, PeerOffers
+from pushsvc.sessions.refreshing import Refreshing
+from pushsvc.sessions.standing import Standing
+from pushsvc.sessions.take import we_connect
+from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.dialog import Dialog, DialogId
-from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request, Response, reply_to
-from pushsvc.sip.session_timer import SessionTimer, refresh_method
+
+GRACE = 1.0  # seconds between a content's end and our BYE: time for its 200, and for a BYE of the peer's own
+PATIENCE = 180.0  # seconds after the first provisional answer; requirements F, answer wait
 
 
 @attrs.frozen
@@ -36,25 +42,6 @@ class Ended:
     ours: bool
 
 
-@attrs.define(eq=False)
-class Line:
-    """One media line: what was offered by it, and the MSRP session that carries it (None: refused, or closed)."""
-
-    view: sdp.MediaOffer
-    msrp: MsrpSession | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the line was accepted and is not closed."""
-        return self.msrp is not None
-
-    def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
-        """Send the content of this line; see `MsrpSession.send`. Raises Unreachable when the line is not open."""
-        if self.msrp is None:
-            raise Unreachable("the media line is closed")
-        return self.msrp.send(content, progress)
-
-
 class Session:
     """Made by `Sessions.dial` or `Invitation.accept`; ends by `close`, by the peer, by a timer, by its connection."""
 
@@ -63,41 +50,48 @@ class Session:
     def __init__(
         self,
         floors: Floors,
-        dialog: Dialog,
+        standing: Standing,
         lines: Sequence[Line],
-        ours: sdp.Description,
-        theirs: sdp.Description | None,
-        fields: Fields,
-        timer: SessionTimer | None,
         forget: Callable[[Session], None],
+        asker: Asker | None = None,
+        patience: float = PATIENCE,
     ) -> None:
-        self.lines = list(lines)
-        self.dialog = dialog
         self._floors = floors
-        self._ours = ours
-        self._theirs = theirs
-        self._fields = fields
-        self._timer = timer
+        self._standing = standing
         self._forget = forget
-        self._allowed: list[str] = []
-        self._life = live(self)
         self._ended: Ended | None = None
         self._over = False
         self._waiting: list[Deferred[Ended]] = []
-        self._inviting = False
-        self._answering: Answering | None = None
-        self._acknowledging = Acknowledging(floors.agent)
         self._close_once_acked: str | None = None
-        self._unconnected = Alarm(floors.clock, self._never_connected)
-        self._expires_at = 0.0
-        self._interval = Alarm(floors.clock, self._interval_due)
-        for line in self.lines:
-            self._watch(line)
-        self._start_interval()
+        self._close_once_done: str | None = None
+        self._grace = Alarm(floors.clock, self._close_if_done)
+        self._to_reach: list[Line] = []
+        self._errands = Errands(self._end)
+        self._life = live(self)
+        self._plane = UserPlane(floors, lines, self._life.opened, self._stalled, self._end, self._done)
+        self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
+        self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
+        self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)
+        self._refreshing = Refreshing(floors, standing, self._own.refresh, self._expired, self._spawn)
+        self._refreshing.restart()
 
     @property
     def id(self) -> DialogId:
-        return self.dialog.id
+        return self._standing.dialog.id
+
+    @property
+    def dialog(self) -> Dialog:
+        return self._standing.dialog
+
+    @property
+    def lines(self) -> list[Line]:
+        """The media lines, in the order of the session descriptions."""
+        return self._plane.lines
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is not ending, and has not ended."""
+        return self._ended is None
 
     @property
     def peer(self) -> str:
@@ -108,11 +102,14 @@ class Session:
     # -- what the owner does
 
     def close(self, why: str = "done") -> Deferred[Ended]:
-        """End it, once; fires when it has ended, within the time of one transaction."""
-        if self._answering is not None and not self._answering.over:
-            self._close_once_acked = why  # RFC 3261 §15: a callee says no BYE before the ACK
-        else:
-            self._life.close(why)
+        """End it, once; fires when it has ended, within the time of one transaction, or two before the first ACK."""
+        self._end(why)
+        return self.when_ended()
+
+    def close_when_done(self, why: str) -> Deferred[Ended]:
+        """End it once nothing is under way in it: at once, or a moment after the last content's end."""
+        self._close_once_done = why
+        self._close_if_done()
         return self.when_ended()
 
     def when_ended(self) -> Deferred[Ended]:
@@ -125,202 +122,112 @@ class Session:
         return ended
 
     async def close_lines(self, indices: Sequence[int]) -> None:
-        """Close these media lines by port 0; the others go on (rules A-20, A-21). Raises DeliveryError."""
-        for index in indices:
-            self._close_line(self.lines[index])
-        await self._reinvite(sdp.closing(self._ours, indices))
+        """Close these media lines by port 0; the others go on (rules A-20, A-21). Raises DeliveryError.
+
+        When none would be left, the session is closed instead [A-38].
+        """
+        if all(not line.is_open for index, line in enumerate(self.lines) if index not in indices):
+            await self.close("every media line is closed")
+        else:
+            await self._own.close_lines(indices)
+
+    async def offer_more(self, files: Sequence[sdp.FileOffer]) -> list[Line]:
+        """Offer further files in this session; one line each, open where the peer takes it [R-PSA-REL-0].
+
+        Paths are filled in here; lines whose transfer is over are taken over. Raises DeliveryError; whether the session
+        goes on then, `is_alive` tells: it does when the peer refused.
+        """
+        return await self._own.offer_more(files)
 
     # -- caller: from the 2xx to the MSRP connection
 
-    async def acknowledge(self, exchange: Exchange) -> None:
-        """Send the ACK, and again for every repeated 2xx."""
-        number = exchange.request.cseq.number
-        self._allowed = exchange.response.headers.values("allow")
-        self._acknowledging.won(exchange.response)
-        ack, hop = await self._floors.agent.acknowledge(
-            lambda via: self.dialog.ack(number, via), self.dialog.next_hop_uri()
-        )
-        self._acknowledging.acknowledged(ack, hop)
-
-    async def agree(self, answer: sdp.Description) -> None:
-        """Take the answer to our offer, and have the accepted lines carried. Raises Unreachable or TimedOut."""
-        self._theirs = answer
-        try:
-            answered = sdp.answered(self._ours, answer)
-        except NotAcceptable as error:
-            raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error
-        for line, view in zip(self.lines, answered, strict=True):
-            if view.problem is not None:
-                raise Unreachable(f"the answer cannot be used: {view.problem}", retry=False)
-            if view.refused:
-                self._close_line(line)
-            elif line.msrp is not None:
-                line.msrp.peer_path, line.msrp.fingerprints = view.path, view.fingerprints
-        await self._carried(answered)
+    async def agree(self, response: Response) -> None:
+        """Acknowledge the 200 and take its answer. Raises Unreachable or TimedOut."""
+        await self._own.agree(response)
         self._life.opened()
 
-    async def _carried(self, answered: Sequence[sdp.MediaOffer]) -> None:
-        for line, view in zip(self.lines, answered, strict=True):
-            if line.msrp is None or line.msrp.link is not None:
-                continue
-            if sdp.offerer_connects(line.view.setup, view.setup):
-                await self._floors.msrp.connect(line.msrp)
-            else:
-                await self._bound(line.msrp)
-
-    def _bound(self, msrp: MsrpSession) -> Deferred[None]:
-        """The peer is the active side: it has to come, in time."""
-        bound: Deferred[None] = Deferred()
-        seconds = self._floors.bind_timeout
-
-        def came() -> None:
-            if not bound.called:
-                bound.callback(None)
-
-        def too_late(result: object, timeout: float) -> None:
-            raise TimedOut(f"the peer did not connect within {timeout:g} s")
-
-        msrp.on_bound = came
-        return bound.addTimeout(seconds, self._floors.clock, onTimeoutCancel=too_late)
-
     def repeated(self, response: Response) -> Response | None:
-        """A 2xx to our INVITE came (again). Gives it back when it is another fork's, which nobody wants."""
-        return self._acknowledging.repeated(response)
+        """A 2xx to an INVITE of ours came (again). Gives it back when it is another fork's, which nobody wants."""
+        return self._requests.repeated(response)
 
     # -- callee: from the 2xx to the ACK
 
     def answer_with(self, response: Response) -> None:
-        """Send the 2xx until its ACK comes; the peer has to connect soon (requirements F, MSRP binding)."""
-        self._answering = Answering(self._floors, response, self._acked, self._never_acked)
-        self._unconnected.after(self._floors.bind_timeout)
+        """Send the 2xx until its ACK comes; one side has to connect soon."""
+        self._to_reach = list(self.lines)
+        self._plane.expect()
+        self._offers.answer(response)
 
     def acked(self, ack: Request) -> None:
         """An ACK of this dialog came."""
-        if self._answering is not None:
-            self._answering.acked(ack)
-
-    def _acked(self) -> None:
-        if self._close_once_acked is not None:
-            self._life.close(self._close_once_acked)
-
-    def _never_acked(self) -> None:
-        self._life.close(self._close_once_acked or "the 200 was never acknowledged")
+        self._offers.acked(ack)
 
     # -- requests of the peer inside the dialog
 
-    def received(self, request: Request) -> None:
-        """Answer a request of this dialog; ACK and CANCEL are not among them."""
+    def received(self, request: Request) -> bool:
+        """Deal with a request of this dialog; ACK and CANCEL are not among them. False: it means no session."""
         try:
-            self.dialog = self.dialog.accepts(request)
+            target = self._standing.heard(request)
         except BadMessage as error:
             self._respond(request, error.status)
-            return
+            return True
         match request.method:
             case "BYE":
                 self._respond(request, 200)
                 self._life.hung_up("the peer hung up")
-            case "INVITE" | "UPDATE" if self._inviting:
-                self._respond(request, 491)
+            case "INVITE":
+                self._offers.overtaken()
+                if self._takes(request):
+                    self._offers.invited(request, target)
+            case "UPDATE":
+                if self._takes(request):
+                    self._offers.updated(request, target)
             case _:
-                self._offered_again(request)
+                return False
+        return True
 
-    def _offered_again(self, request: Request) -> None:
-        """A later INVITE or UPDATE: a new offer, or a refresh without one (D-SIP-14)."""
-        wish = (self._floors.session_expires, self._floors.min_se)
-        try:
-            timer = SessionTimer.agreed_by_us(request, *wish, running=self._timer)
-            body = self._answer_again(request)
-        except ProtocolError as error:
-            self._respond(request, error.status)
+    def cancelled(self, cancel: Request) -> None:
+        """The peer takes an INVITE of this dialog back."""
+        self._offers.cancelled(cancel)
+
+    # -- what the parts tell
+
+    def granted(self, new: Sequence[Line]) -> None:
+        """We granted a later INVITE or UPDATE of the peer, with these new lines."""
+        self._refreshing.restart()
+        self._to_reach += new
+        if any(line.is_open for line in new):
+            self._plane.expect()
+        elif not self._plane.is_used and self.dialog.we_called:
+            self._end("no media line is left")  # A-38
+
+    def acknowledged(self) -> None:
+        """The peer has our 200."""
+        if self._close_once_acked is not None:
+            self._life.close(self._close_once_acked)
             return
-        self._timer = timer
-        self._start_interval()
-        fields = later(self._fields, with_body=bool(body)) + (timer.response_headers() if timer is not None else [])
-        response = reply_to(request, 200, headers=fields, body=body)
-        if request.method == "INVITE":
-            self._answering = Answering(self._floors, response, self._acked, self._never_acked)
-        else:
-            self._floors.agent.respond(response)
+        lines = [line for line in self._to_reach if we_connect(self._floors, line)]
+        self._to_reach = []
+        if lines:
+            self._spawn(self._reach(lines))
 
-    def _answer_again(self, request: Request) -> bytes:
-        if not request.body:
-            return sdp.format(self._ours) if request.method == "INVITE" else b""
-        offer = sdp.parse(request.body)
-        again = Reanswer(self._theirs or offer, offer)
-        for index in again.ended:
-            self._close_line(self.lines[index])
-        self._ours = again.answer(self._ours, self._floors.local_end(secure=again.secure))
-        self._theirs = offer
-        return sdp.format(self._ours)
-
-    # -- requests of ours inside the dialog
-
-    async def _request(self, method: str, fields: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Exchange:
-        before = self.dialog
-
-        def make(via: Via) -> Request:
-            request, self.dialog = before.request(method, via, fields, body)
-            return request
-
-        exchange = await self._floors.agent.request(make, before.next_hop_uri())
-        if exchange.response.status in (408, 481):
-            self._life.hung_up("the peer knows the session no more")
-        elif exchange.response.status >= 300 and method != "BYE":
-            raise refusal(exchange.response)
-        return exchange
-
-    async def _reinvite(self, offer: sdp.Description) -> None:
-        fields = later(self._fields, with_body=True) + (self._timer.request_headers() if self._timer else [])
-        self._inviting = True
-        try:
-            exchange = await self._request("INVITE", fields, sdp.format(offer))
-        finally:
-            self._inviting = False
-        self._refreshed(exchange)
-        self._ours = offer
-        self._acknowledging = Acknowledging(self._floors.agent)
-        await self.acknowledge(exchange)
-
-    async def _refresh(self) -> None:
-        """RFC 4028 §7.4: UPDATE where the peer takes it, else the same offer again: nothing is negotiated anew."""
-        if self._timer is None:
-            return
-        try:
-            if refresh_method(self._allowed) == "INVITE":
-                await self._reinvite(self._ours)
-            else:
-                fields = later(self._fields, with_body=False) + self._timer.request_headers()
-                self._refreshed(await self._request("UPDATE", fields))
-        except DeliveryError as error:
-            self.log.warn("session refresh failed: {reason}", reason=error.reason, call_id=self.dialog.call_id)
-
-    def _refreshed(self, exchange: Exchange) -> None:
-        self.dialog = self.dialog.retargeted(exchange.response)
-        self._timer = SessionTimer.agreed_by_answer(exchange.response)
-        self._start_interval()
-
-    async def _bye(self) -> None:
-        try:
-            await self._request("BYE")
-        except DeliveryError as error:
-            self.log.info("BYE not answered: {reason}", reason=error.reason, call_id=self.dialog.call_id)
-        finally:
-            self._life.bye_over()
+    def never_acknowledged(self) -> None:
+        """It is not there, or does not know that there is a session (RFC 3261 §13.3.1.4)."""
+        self._life.close(self._close_once_acked or "the 200 was never acknowledged")
 
     # -- what the lifecycle does (`lifecycle.Deeds`)
 
     def send_bye(self) -> None:
-        self._interval.clear()
-        self._unconnected.clear()
-        Deferred.fromCoroutine(self._bye()).addErrback(self._bug)
+        self._stop()
+        self._plane.stop_expecting()
+        self._spawn(self._bye())
 
     def release(self) -> None:
-        self._interval.clear()
-        self._unconnected.clear()
-        if self._answering is not None:
-            self._answering.stop()
-        for line in self.lines:
-            self._close_line(line)
+        self._stop()
+        self._grace.clear()
+        self._offers.stop()
+        self._errands.call_off(self._ended.why if self._ended is not None else "")
+        self._plane.release()
 
     def tell_ended(self) -> None:
         self._over = True
@@ -334,47 +241,79 @@ class Session:
 
     # -- ours
 
-    def _watch(self, line: Line) -> None:
-        if line.msrp is not None:
-            line.msrp.on_bound = self._connected
-            line.msrp.on_failed = self._line_failed
+    def _stop(self) -> None:
+        self._refreshing.stop()
+        self._requests.stop()
+        self._offers.withdraw()
 
-    def _connected(self) -> None:
-        self._unconnected.clear()
-        self._life.opened()
-
-    def _line_failed(self, error: DeliveryError) -> None:
-        """A lost connection does not come back. The peer may hang up or offer the rest again; else we hang up."""
-        if not self._unconnected.is_set:
-            self._unconnected.after(self._floors.bind_timeout)
-
-    def _never_connected(self) -> None:
-        self.close("no MSRP connection to carry it")
-
-    def _close_line(self, line: Line) -> None:
-        msrp, line.msrp = line.msrp, None
-        if msrp is not None:
-            msrp.on_failed = lambda error: None
-            self._floors.msrp.close(msrp)
-
-    def _start_interval(self) -> None:
-        """Counted from now, the moment of a 2xx."""
-        now, timer = self._floors.clock.seconds(), self._timer
-        if timer is None:
-            self._interval.clear()
+    def _end(self, why: str) -> None:
+        if self._offers.unacked:
+            # RFC 3261 §15: a callee says no BYE before the ACK.
+            self._close_once_acked = self._close_once_acked or why
         else:
-            self._expires_at = timer.expires_at(now)
-            self._interval.set(timer.refresh_at(now) or self._expires_at)
+            self._life.close(why)
 
-    def _interval_due(self) -> None:
-        if self._floors.clock.seconds() >= self._expires_at:
-            self.close("the session interval ran out")
-        else:
-            self._interval.set(self._expires_at)
-            Deferred.fromCoroutine(self._refresh()).addErrback(self._bug)
+    async def _bye(self) -> None:
+        try:
+            await self._requests.bye()
+        except DeliveryError as error:
+            self.log.info("BYE not answered: {reason}", reason=error.reason, call_id=self.dialog.call_id)
+        finally:
+            self._life.bye_over()
+
+    def _takes(self, request: Request) -> bool:
+        """After our BYE the dialog is over, whatever the peer knows of that (RFC 3261 §15.1.1)."""
+        if not self.is_alive:
+            self._respond(request, 481)
+        return self.is_alive
+
+    async def _reach(self, lines: Sequence[Line]) -> None:
+        try:
+            await self._errands.keep(self._plane.reach(lines))
+        except DeliveryError as error:
+            self.log.warn("no MSRP connection: {reason}", reason=error.reason, call_id=self.dialog.call_id)
+
+    def _refreshed(self) -> None:
+        self._refreshing.restart()
+
+    def _expired(self) -> None:
+        self._end("the session interval ran out")
+
+    def _crossed(self, response: Response) -> None:
+        """The peer granted an INVITE after we had given it up: nobody knows any more what holds."""
+        self._spawn(self._acknowledge_and_end(response))
+
+    async def _acknowledge_and_end(self, response: Response) -> None:
+        try:
+            await self._requests.acknowledge(response)
+        except DeliveryError as error:
+            self.log.info("no ACK: {reason}", reason=error.reason, call_id=self.dialog.call_id)
+        self._end("an INVITE was granted after it had been given up")
+
+    def _done(self) -> None:
+        """The 200 to the last chunk goes by another way than our BYE, and must not be overtaken by it."""
+        if self._close_once_done is not None:
+            self._grace.after(GRACE)
+
+    def _close_if_done(self) -> None:
+        if self._close_once_done is not None and self._plane.is_done:
+            self._end(self._close_once_done)
+
+    def _stalled(self, line: Line, why: str) -> None:
+        """The peer stopped sending (requirements F, stall): that line is over, and the session if it was the last."""
+        self._spawn(self._close_stalled(self.lines.index(line), why))
+
+    async def _close_stalled(self, index: int, why: str) -> None:
+        try:
+            await self.close_lines([index])
+        except DeliveryError as error:
+            self._end(f"{why}; {error.reason}")
 
     def _respond(self, request: Request, status: int) -> None:
         self._floors.agent.respond(reply_to(request, status))
+
+    def _spawn(self, story: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(story).addErrback(self._bug)
 
     def _bug(self, failure: Failure) -> None:
         self.log.failure("a bug ended a session", failure, call_id=self.dialog.call_id)

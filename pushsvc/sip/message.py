@@ -132,9 +132,7 @@ class Core:
             raise BadMessage(f"no {missing.args[0]}") from None
         if _call_id(call_id) is None:
             raise BadMessage("malformed Call-ID")
-        return cls(
-            Via.parse(_first_item(via)), Address.parse(from_), Address.parse(to), call_id, CSeq.parse(cseq)
-        )
+        return cls(Via.parse(_first_item(via)), Address.parse(from_), Address.parse(to), call_id, CSeq.parse(cseq))
 
     def under(self, via: Via) -> Core:
         """The same with another top Via."""
@@ -192,9 +190,7 @@ class Request(_Parsed):
     body: bytes = attrs.field(repr=_size_only)
     core: Core = attrs.field(eq=False, repr=False)
 
-    def __init__(
-        self, method: str, uri: Uri, headers: Headers, body: bytes = b"", core: Core | None = None
-    ) -> None:
+    def __init__(self, method: str, uri: Uri, headers: Headers, body: bytes = b"", core: Core | None = None) -> None:
         """`core` is what reading `headers` would give, from who knows it already."""
         if core is None:
             core = Core.read(headers)
@@ -230,9 +226,7 @@ class Response(_Parsed):
     body: bytes = attrs.field(repr=_size_only)
     core: Core = attrs.field(eq=False, repr=False)
 
-    def __init__(
-        self, status: int, reason: str, headers: Headers, body: bytes = b"", core: Core | None = None
-    ) -> None:
+    def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"", core: Core | None = None) -> None:
         """`core` is what reading `headers` would give, from who knows it already."""
         self.__attrs_init__(status, reason, headers, body, Core.read(headers) if core is None else core)
 

@@ -92,6 +92,42 @@ class OverMsrp(PushCase):
         self.assertEqual(self.receiver.stack.sessions.alive, 0)
         self.assert_nothing_left()
 
+    def test_the_next_push_goes_by_the_session_that_lingers(self) -> None:
+        """[R-PSA-REL-0] [F-16] No second INVITE from nothing, no second TLS handshake."""
+        self.begin(linger=30.0)
+        contents = [b"one" * 2000, b"two" * 3000, b"three" * 1000]
+        for content in contents:
+            result = self.push(self.sender.job(content))
+            self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
+            self.network.settle(20.0)
+        self.assertEqual(self.receiver.contents(), contents)
+        self.assertEqual(len({entry.about.call_id for entry in self.receiver.arrived}), 1)
+        self.network.settle(31.0)
+        self.assertEqual(self.receiver.stack.sessions.alive, 0)
+        self.assert_nothing_left()
+
+    def test_another_application_has_a_session_of_its_own(self) -> None:
+        """[A-23]"""
+        self.begin(linger=30.0)
+        self.push(self.sender.job(b"one" * 2000))
+        self.push(self.sender.job(b"two" * 2000, application="wml.ua"))
+        self.assertEqual(len({entry.about.call_id for entry in self.receiver.arrived}), 2)
+        self.assert_nothing_left()
+
+    def test_a_session_that_is_of_no_more_use_costs_no_push(self) -> None:
+        """The receiver was restarted, or does not want this file: a session of its own finds out."""
+        self.begin(linger=300.0, max_size=10_000)
+        self.push(self.sender.job(b"one" * 2000))
+        refused = self.push(self.sender.job(bytes(20_000)))
+        assert isinstance(refused.failure, Refused)
+        self.assertEqual(refused.failure.status, 488)
+        self.push(self.sender.job(b"two" * 2000))
+        for session in list(self.receiver.stack.sessions._sessions.values()):
+            session._life.hung_up("forgotten")
+        self.assertEqual(
+            [file.result for file in self.push(self.sender.job(b"three" * 2000)).files], [FileState.DELIVERED]
+        )
+
     def test_the_trace_shows_what_went_over_the_wire(self) -> None:
         self.begin()
         self.push(self.sender.job(b"x" * 200_000))

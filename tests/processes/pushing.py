@@ -15,7 +15,7 @@ from pushsvc.pushctl.client import Body
 from pushsvc.pushctl.daemon import Role
 from pushsvc.pushctl.lab import Lab
 
-PATIENCE = 120.0  # seconds: a machine that does other work as well
+PATIENCE = 30.0  # seconds: a machine that does other work as well
 LOOK_EVERY = 0.05
 FINAL = ("delivered", "accepted", "rejected", "undeliverable", "expired", "cancelled", "partial")
 

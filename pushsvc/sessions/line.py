@@ -1,0 +1,51 @@
+"""One media line of a session: what was offered by it, and the MSRP session that carries it."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred, fail
+
+from pushsvc import sdp
+from pushsvc.errors import Unreachable
+from pushsvc.msrp.outgoing import Receipt
+from pushsvc.net.msrp_sending import Content, Progress
+from pushsvc.net.msrp_session import MsrpSession
+
+
+@attrs.define(eq=False)
+class Line:
+    """`msrp` is None where the line was refused, or is closed.
+
+    `is_finished`: the peer has the content that we sent by it, so another file may take the line over.
+    """
+
+    view: sdp.MediaOffer
+    msrp: MsrpSession | None
+    is_finished: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the line was accepted and is not closed."""
+        return self.msrp is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether another file may take the line over (RFC 5547 §8.6)."""
+        return self.msrp is None or self.is_finished
+
+    def answered(self, view: sdp.MediaOffer) -> None:
+        """The peer's answer to it. Raises Unreachable, without `retry`, when it cannot be used."""
+        if view.problem is not None:
+            raise Unreachable(f"the answer cannot be used: {view.problem}", retry=False)
+        if self.msrp is not None and not view.refused:
+            self.msrp.peer_path, self.msrp.fingerprints = view.path, view.fingerprints
+
+    def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
+        """Send the content of this line; see `MsrpSession.send`. Fails with Unreachable when the line is not open."""
+        if self.msrp is None:
+            return fail(Unreachable("the media line is closed"))
+        return self.msrp.send(content, progress).addCallback(self._sent)
+
+    def _sent(self, receipt: Receipt) -> Receipt:
+        self.is_finished = True
+        return receipt

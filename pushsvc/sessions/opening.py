@@ -1,0 +1,81 @@
+"""The callee's way from an INVITE with an offer to a session: the invitation, the answer, the 200."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pushsvc import sdp
+from pushsvc.errors import NotAcceptable
+from pushsvc.sessions.fields import Fields
+from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.invitation import Accepted, Invitation
+from pushsvc.sessions.peer_offers import Asker
+from pushsvc.sessions.session import Session
+from pushsvc.sessions.standing import Standing
+from pushsvc.sessions.take import decision_for, line_for
+from pushsvc.sip.dialog import Dialog
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Request, reply_to
+from pushsvc.sip.session_timer import SessionTimer
+from pushsvc.sip.uri import SipUri
+
+
+class Opening:
+    """One INVITE that opens a session. Making one raises ProtocolError where nothing can come of it.
+
+    `begun` is told of the session before its 200 goes out, `over` that there will be none, `forget` of its end, and
+    `further` of invitations inside it.
+    """
+
+    def __init__(
+        self,
+        floors: Floors,
+        request: Request,
+        source: Hop,
+        begun: Callable[[Session], None],
+        over: Callable[[], None],
+        forget: Callable[[Session], None],
+        further: Callable[[Invitation], None],
+    ) -> None:
+        self._floors = floors
+        self._request = request
+        self._source = source
+        self._begun = begun
+        self._forget = forget
+        self._further = further
+        self._timer = SessionTimer.agreed_by_us(request, floors.session_expires, floors.min_se)
+        if not request.body:
+            raise NotAcceptable("an INVITE without an offer asks for one, and we have nothing to offer")  # A-10
+        self._offer = sdp.parse(request.body)
+        self._tag = floors.tokens.word(16)
+        # Made at once: what cannot be a dialog is refused before anybody is asked.
+        user = request.uri.user if isinstance(request.uri, SipUri) else None
+        self._dialog = Dialog.from_invite(request, self._tag, floors.agent.contact(user, source.transport))
+        lines = sdp.media(self._offer)
+        self.invitation = Invitation(floors, request, lines, (request, source), self._tag, self._accepted, over)
+
+    def _accepted(self, accepted: Accepted) -> Session:
+        floors, views = self._floors, self.invitation.lines
+        lines = [
+            line_for(floors, self._request.call_id, view, take)
+            for view, take in zip(views, accepted.takes, strict=True)
+        ]
+        decisions = [
+            decision_for(floors, line, take, accepted.accept_types)
+            for line, take in zip(lines, accepted.takes, strict=True)
+        ]
+        local = floors.local_end(secure=next((line.view.secure for line in lines if line.is_open), True))
+        ours = sdp.answer(self._offer, decisions, local, (floors.session_number(), 1))
+        fields = accepted.describe(self._dialog.contact)
+        asker = Asker((self._request, self._source), self._further)
+        session = Session(floors, self._standing(ours, fields), lines, self._forget, asker)
+        self._begun(session)
+        timer = self._timer.response_headers() if self._timer is not None else []
+        session.answer_with(
+            reply_to(self._request, 200, to_tag=self._tag, headers=[*fields, *timer], body=sdp.format(ours))
+        )
+        return session
+
+    def _standing(self, ours: sdp.Description, fields: Fields) -> Standing:
+        allows = tuple(self._request.headers.values("allow"))
+        return Standing(self._dialog, ours, self._offer, fields, self._timer, allows)

@@ -1,0 +1,124 @@
+"""What we offer in a session, and what the answers mean for its media lines (RFC 3264, RFC 3261 §14.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import DeferredLock
+from twisted.internet.task import deferLater
+
+from pushsvc import sdp
+from pushsvc.errors import ProtocolError, Refused, Unreachable
+from pushsvc.sessions.errands import Errands
+from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.further import Further
+from pushsvc.sessions.line import Line
+from pushsvc.sessions.own_requests import OwnRequests
+from pushsvc.sessions.standing import Standing
+from pushsvc.sessions.user_plane import UserPlane
+from pushsvc.sip.message import Response
+from pushsvc.sip.session_timer import refresh_method
+
+GLARE = 491
+GLARE_TRIES = 4  # each wait is random: to collide four times running is no accident
+
+Settle = Callable[[Sequence[sdp.MediaOffer], Sequence[sdp.MediaOffer]], None]
+"""Told of every line as it was offered and as it was answered."""
+
+
+class OwnOffers:
+    """Our first offer's answer, and later offers: one at a time, and again after a while when they cross the peer's.
+
+    `turn` is held while an INVITE of either side is under way, `inviting` says that it is ours. Everything raises
+    Refused, TimedOut or Unreachable; the last without `retry` where an answer cannot be used.
+    """
+
+    def __init__(
+        self, floors: Floors, standing: Standing, plane: UserPlane, requests: OwnRequests, errands: Errands
+    ) -> None:
+        self.turn = DeferredLock()
+        self.inviting = False
+        self._floors = floors
+        self._standing = standing
+        self._plane = plane
+        self._requests = requests
+        self._errands = errands
+
+    async def agree(self, response: Response) -> None:
+        """Acknowledge the 200 to our first offer, take its answer, and have the accepted lines carried."""
+        await self._requests.acknowledge(response)
+        answered = self._take_answer(self._standing.ours, response)
+        for line, view in zip(self._plane.lines, answered, strict=True):
+            line.answered(view)
+        self._settle(sdp.media(self._standing.ours), answered)
+        await self._errands.keep(self._plane.carry(self._plane.lines, answered))
+
+    async def close_lines(self, indices: Sequence[int]) -> None:
+        """Close these media lines by port 0 (rule A-20)."""
+        await self._errands.ask(self._offer(lambda: sdp.closing(self._standing.ours, indices)))
+
+    async def offer_more(self, files: Sequence[sdp.FileOffer]) -> list[Line]:
+        """Offer further files, each by a line that is free or new."""
+        further = Further(self._floors, self._standing, self._plane, files)
+        try:
+            await self._errands.ask(self._offer(further.describe, further.settle))
+            await self._errands.keep(self._plane.carry(further.lines, further.answered))
+        except BaseException:
+            further.give_up()
+            raise
+        return further.lines
+
+    async def refresh(self) -> None:
+        """RFC 4028 §7.4: UPDATE where the peer takes it, else the same offer again: nothing is negotiated anew."""
+        if refresh_method(self._standing.peer_allows) == "INVITE":
+            await self._errands.ask(self._offer(lambda: self._standing.ours))
+        else:
+            await self._errands.ask(self._requests.refresh("UPDATE"))
+
+    # -- ours
+
+    async def _offer(self, describe: Callable[[], sdp.Description], settle: Settle | None = None) -> None:
+        """Offer what `describe` says when its turn has come; after a 491 once more, as things are by then."""
+        for remaining in reversed(range(GLARE_TRIES)):
+            await self.turn.acquire()
+            self.inviting = True
+            try:
+                await self._exchange(describe(), settle)
+                return
+            except Refused as refused:
+                if refused.status != GLARE or not remaining:
+                    raise
+            finally:
+                self.inviting = False
+                self.turn.release()
+            await deferLater(self._floors.clock, self._back_off())
+
+    async def _exchange(self, offer: sdp.Description, settle: Settle | None) -> None:
+        response = await self._requests.refresh("INVITE", sdp.format(offer))
+        await self._requests.acknowledge(response)
+        offered, answered = sdp.media(offer), self._take_answer(offer, response)
+        if settle is not None:
+            settle(offered, answered)
+        self._settle(offered, answered)
+
+    def _take_answer(self, offer: sdp.Description, response: Response) -> list[sdp.MediaOffer]:
+        before = self._standing.theirs
+        try:
+            # Some leave the answer out of the 200 to a refresh: then it is what it was.
+            answer = before if before is not None and not response.body else sdp.parse(response.body)
+            answered = sdp.answered(offer, answer)
+        except ProtocolError as error:
+            raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error
+        self._standing.ours, self._standing.theirs = offer, answer
+        return answered
+
+    def _settle(self, offered: Sequence[sdp.MediaOffer], answered: Sequence[sdp.MediaOffer]) -> None:
+        """What either side has set to port 0 carries nothing any more."""
+        for line, ours, theirs in zip(self._plane.lines, offered, answered, strict=True):
+            if ours.refused or theirs.refused:
+                self._plane.close(line)
+
+    def _back_off(self) -> float:
+        """RFC 3261 §14.1: seconds in steps of 10 ms; whoever made the Call-ID waits longer."""
+        fraction = self._floors.tokens.fraction()
+        return (210 + int(fraction * 191)) / 100 if self._standing.dialog.we_called else int(fraction * 201) / 100

@@ -1,0 +1,147 @@
+"""The media lines of a session and the connections that carry them (requirements E.11); what is agreed is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+
+from pushsvc import sdp
+from pushsvc.errors import DeliveryError, TimedOut
+from pushsvc.net.alarm import Alarm
+from pushsvc.net.msrp_session import MsrpSession
+from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.line import Line
+
+
+class UserPlane:
+    """Who has to connect, and what when nobody does.
+
+    `carried()` is told when a connection carries one of the lines, `stalled(line, why)` when the peer of one went
+    silent, `dead(why)` when there is none that a connection carries, for too long, `done()` when the content of a line
+    has come to its end.
+    """
+
+    def __init__(
+        self,
+        floors: Floors,
+        lines: Sequence[Line],
+        carried: Callable[[], None],
+        stalled: Callable[[Line, str], None],
+        dead: Callable[[str], None],
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.lines: list[Line] = []
+        self._floors = floors
+        self._tell_carried = carried
+        self._tell_stalled = stalled
+        self._tell_dead = dead
+        self._tell_done = done
+        self._unconnected = Alarm(floors.clock, self._look)
+        for index, line in enumerate(lines):
+            self.put(index, line)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any line is open."""
+        return any(line.is_open for line in self.lines)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no line has anything more to carry."""
+        return all(line.msrp is None or line.msrp.is_done for line in self.lines)
+
+    def put(self, index: int, line: Line) -> None:
+        """A line for this place, or for the one behind the last; what was there is closed."""
+        for before in self.lines[index : index + 1]:
+            self.close(before)
+        self.lines[index : index + 1] = [line]
+        if line.msrp is not None:
+            line.msrp.on_bound = self._carried
+            line.msrp.on_failed = lambda error: self._failed(line, error)
+            line.msrp.on_done = self._tell_done
+
+    def close(self, line: Line) -> None:
+        """The line carries nothing any more."""
+        msrp, line.msrp = line.msrp, None
+        if msrp is not None:
+            msrp.on_bound = lambda: None
+            msrp.on_failed = lambda error: None
+            msrp.on_done = lambda: None
+            self._floors.msrp.close(msrp)
+            self._expect_if_needed()
+
+    def release(self) -> None:
+        """Let go of everything."""
+        for line in self.lines:
+            self.close(line)
+        self._unconnected.clear()
+
+    def expect(self) -> None:
+        """The peer has to connect soon (requirements F, MSRP binding)."""
+        self._unconnected.after(self._floors.bind_timeout)
+
+    def stop_expecting(self) -> None:
+        """The session is ending anyway."""
+        self._unconnected.clear()
+
+    async def carry(self, lines: Sequence[Line], answered: Sequence[sdp.MediaOffer]) -> None:
+        """As offerer: have these lines carried as the answer says. Raises Unreachable or TimedOut."""
+        for line, view in zip(lines, answered, strict=True):
+            msrp = line.msrp
+            if msrp is None or msrp.link is not None:
+                continue
+            if sdp.offerer_connects(line.view.setup, view.setup):
+                await self._floors.msrp.connect(msrp)
+            else:
+                await self._bound(msrp)
+
+    async def reach(self, lines: Sequence[Line]) -> None:
+        """As active answerer: connect, and say which session this is (E.11). Raises Unreachable."""
+        for line in lines:
+            msrp = line.msrp
+            if msrp is not None and msrp.link is None:
+                await self._floors.msrp.connect(msrp)
+                msrp.greet()
+
+    # -- ours
+
+    def _bound(self, msrp: MsrpSession) -> Deferred[None]:
+        """The peer is the active side: it has to come, in time."""
+        bound: Deferred[None] = Deferred()
+        seconds = self._floors.bind_timeout
+
+        def came() -> None:
+            self._carried()
+            if not bound.called:
+                bound.callback(None)
+
+        def too_late(result: object, timeout: float) -> None:
+            raise TimedOut(f"the peer did not connect within {timeout:g} s")
+
+        msrp.on_bound = came
+        return bound.addTimeout(seconds, self._floors.clock, onTimeoutCancel=too_late)
+
+    def _carried(self) -> None:
+        self._unconnected.clear()
+        self._tell_carried()
+
+    def _failed(self, line: Line, error: DeliveryError) -> None:
+        if isinstance(error, TimedOut):
+            self._tell_stalled(line, error.reason)
+        else:
+            self._expect_if_needed()
+            self._tell_done()
+
+    def _expect_if_needed(self) -> None:
+        """A lost connection does not come back. The peer may hang up, or offer the rest again; else we hang up."""
+        if not self._is_carried and not self._unconnected.is_set:
+            self.expect()
+
+    @property
+    def _is_carried(self) -> bool:
+        return any(line.msrp is not None and line.msrp.link is not None for line in self.lines)
+
+    def _look(self) -> None:
+        if not self._is_carried:
+            self._tell_dead("no MSRP connection to carry it")

@@ -1,0 +1,225 @@
+"""What conversations between two agents have in common: the network between them, and who said what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.errors import BadMessage
+from pushsvc.net import user_agent
+from pushsvc.net.observer import Direction
+from pushsvc.sessions import Session
+from pushsvc.sip.codec import encode, parse
+from pushsvc.sip.headers import Via
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Message, Request, Response, reply_to
+from tests.agents import Agent, Kept, Octets
+from tests.sim import Network, Weather
+
+ALICE, BOB = "192.0.2.10", "192.0.2.20"
+TO_BOB = f"sip:bob@{BOB}"
+
+NOTICE = Octets(b"Maintenance window 2026-03-02 01:00-03:00 UTC. Save your work.")
+
+
+class Said:
+    """An observer: what one agent sent, in a few words, into a list that all share; and every SIP message it saw."""
+
+    def __init__(self, name: str, ladder: list[str], clock: IReactorTime) -> None:
+        self._name = name
+        self._ladder = ladder
+        self._clock = clock
+        self._times: list[tuple[str, float]] = []
+        self.sent: list[Message] = []
+        self.heard: list[Message] = []
+
+    def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
+        if direction is Direction.IN:
+            self.heard.append(message)
+            return
+        self.sent.append(message)
+        what = message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
+        self._ladder.append(f"{self._name} {what}")
+        self._times.append((what, self._clock.seconds()))
+
+    def sip_unreadable(self, hop: Hop, reason: str) -> None:
+        self._ladder.append(f"{self._name} could not read: {reason}")
+
+    def sip_retransmissions(self, count: int) -> None: ...
+
+    def msrp(self, direction: Direction, summary: str, size: int, call_id: str, peer: str) -> None:
+        if direction is Direction.OUT:
+            self._ladder.append(f"{self._name} {summary}")
+
+    def times(self, what: str) -> list[float]:
+        """When it sent a SIP message that the ladder calls so."""
+        return [at for each, at in self._times if each == what]
+
+    def requests(self, method: str) -> list[Request]:
+        """The requests of this method that it sent."""
+        return [message for message in self.sent if isinstance(message, Request) and message.method == method]
+
+    def responses(self, method: str) -> list[Response]:
+        """The responses to this method that it sent."""
+        return [message for message in self.sent if isinstance(message, Response) and message.cseq.method == method]
+
+
+class MeddledNetwork(Network):
+    """`meddle(message)` says how often a SIP datagram arrives: 0, it is lost; 1; 2, it is duplicated."""
+
+    meddle: Callable[[Message], int] = staticmethod(lambda message: 1)
+
+    def carry(self, datagram: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        message = parse(datagram)
+        assert message is not None
+        for _ in range(self.meddle(message)):
+            super().carry(datagram, source, target)
+
+
+class ConversationCase(SynchronousTestCase):
+    """Alice pushes to Bob."""
+
+    def begin(
+        self,
+        weather: Weather | None = None,
+        seed: int = 0,
+        *,
+        udp: bool = False,
+        alice: dict[str, Any] | None = None,
+        bob: dict[str, Any] | None = None,
+    ) -> None:
+        """`udp`: SIP goes by datagrams however large; without it large requests, and all after them, go by TCP."""
+        if udp:
+            self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
+        self.network = MeddledNetwork(seed, weather)
+        self.ladder: list[str] = []
+        self.alice_said, self.bob_said = (Said(name, self.ladder, self.network.clock) for name in ("alice", "bob"))
+        self.alice = Agent(self.network, ALICE, "alice", observers=(self.alice_said,), **(alice or {}))
+        self.bob = Agent(self.network, BOB, "bob", observers=(self.bob_said,), **(bob or {}))
+
+    def start(self, story: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        """Begin a story; time does not pass by that."""
+        return Deferred.fromCoroutine(story)
+
+    def run_story(self, story: Coroutine[Any, Any, Any]) -> Any:
+        """Let time pass until the story is told."""
+        return self.network.run(self.start(story))
+
+    def opened(self, *contents: Octets, **facts: Any) -> Session:
+        """Alice's session with Bob, who takes everything; what he gets is in `kept`."""
+        self.kept: list[Kept] = self.bob.accept_everything()
+        session = self.network.run(self.alice.dial(TO_BOB, *(contents or (NOTICE,)), **facts))
+        assert isinstance(session, Session)
+        self.network.settle(0.1)
+        return session
+
+    def session_of(self, agent: Agent) -> Session:
+        """The only session that this agent has."""
+        (session,) = agent.sessions._sessions.values()
+        return session
+
+    def received(self) -> list[bytes]:
+        """The contents that Bob has got, whole ones only."""
+        return [bytes(each.octets) for each in self.kept if each.finished]
+
+    def failed(self, deferred: Deferred[Any], *errors: type[Exception]) -> Any:
+        """Let time pass until it fails with one of these errors; gives that."""
+        with self.assertRaises(errors) as caught:
+            self.network.run(deferred)
+        return caught.exception
+
+    def assert_near(self, first: float, second: float, within: float = 1.0) -> None:
+        """Two moments or durations, in seconds."""
+        self.assertLessEqual(abs(first - second), within, f"{first} is not {second}")
+
+    def assert_nothing_left(self) -> None:
+        """Promise 5: no session, no transaction, no timer."""
+        self.network.settle(400.0)
+        for agent in (self.alice, self.bob):
+            left = (agent.sessions.alive, agent.msrp.sessions, agent.agent.transactions)
+            self.assertEqual(left, (0, 0, 0), f"left at {agent.name}: sessions, MSRP sessions, transactions")
+        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+
+    def assert_logged(self, text: str) -> None:
+        """A bug was caught at a root, and logged with this in its traceback."""
+        failures = self.flushLoggedErrors()
+        self.assertIn(text, "\n".join(str(failure) for failure in failures))
+
+
+def intercept(agent: Agent, answer: Callable[[Request], Response | None]) -> None:
+    """Let `answer` deal with the agent's requests first; what it gives None for goes on as usual."""
+    passed_on = agent.agent.on_request
+
+    def arrived(request: Request, source: Hop) -> None:
+        response = answer(request)
+        if response is None:
+            passed_on(request, source)
+        else:
+            agent.agent.respond(response)
+
+    agent.agent.on_request = arrived
+
+
+def refuse(agent: Agent, method: str, status: int, *headers: tuple[str, str], times: int = 1000) -> None:
+    """Let the agent refuse so many requests of this method inside dialogs."""
+    left = [times]
+
+    def answer(request: Request) -> Response | None:
+        if request.method != method or request.to.tag is None or not left[0]:
+            return None
+        left[0] -= 1
+        return reply_to(request, status, headers=headers)
+
+    intercept(agent, answer)
+
+
+def silence(agent: Agent, *methods: str) -> None:
+    """Let the agent ignore requests of these methods inside dialogs."""
+    passed_on = agent.agent.on_request
+
+    def arrived(request: Request, source: Hop) -> None:
+        if request.method not in methods or request.to.tag is None:
+            passed_on(request, source)
+
+    agent.agent.on_request = arrived
+
+
+class Stranger:
+    """Somebody with a socket and no manners: says what the test says, and keeps what is said to it."""
+
+    def __init__(self, network: Network, address: str = "192.0.2.66", port: int = 5060) -> None:
+        self.address, self.port = address, port
+        self.heard: list[Message] = []
+        self._count = 0
+        self._network = network
+        network.host(address).listenUDP(port, self, interface=address)
+
+    def via(self) -> Via:
+        self._count += 1
+        branch = ("branch", f"z9hG4bKstranger{self._count}")
+        return Via("UDP", self.address, self.port, (branch, ("rport", None)))
+
+    def say(self, message: Message, to: str = BOB, settle: float = 0.5) -> None:
+        """Send it, and give it time to be answered."""
+        self._network.carry(encode(message), (self.address, self.port), (to, 5060))
+        self._network.settle(settle)
+
+    def statuses(self) -> list[int]:
+        """The statuses of the responses it has got."""
+        return [message.status for message in self.heard if isinstance(message, Response)]
+
+    def datagramReceived(self, datagram: bytes, address: Any) -> None:
+        try:
+            message = parse(datagram)
+        except BadMessage:
+            return
+        if message is not None:
+            self.heard.append(message)
+
+    def makeConnection(self, transport: Any) -> None: ...
+
+    def doStop(self) -> None: ...

@@ -1,0 +1,341 @@
+"""Who connects, what happens when nobody does, and when a connection breaks or falls silent (E.10, E.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from pushsvc.errors import TimedOut, Unreachable
+from pushsvc.net.msrp_sending import Transfer
+from pushsvc.net.tls import fingerprint
+from pushsvc.sessions import Ended, Session
+from pushsvc.sip.message import Response
+from tests.agents import Agent, Octets
+from tests.conversations.case import ALICE, BOB, NOTICE, TO_BOB, ConversationCase
+from tests.identities import identity_of
+
+LARGE = Octets(bytes(3_000_000))
+
+
+class Setups(ConversationCase):
+    """The table of E.11."""
+
+    def connections(self) -> list[str]:
+        """Who opened connections to an MSRP port."""
+        return [stream.local[0] for stream in self.network.streams if stream.remote[1] == 2855]
+
+    def pushes(self, **facts: object) -> Session:
+        session = self.opened(**facts)
+        self.network.run(session.lines[0].send(NOTICE))
+        self.assertEqual(self.received(), [NOTICE.octets])
+        return session
+
+    def answered_setup(self) -> str:
+        body = self.bob_said.responses("INVITE")[0].body.decode()
+        return next((line for line in body.split("\r\n") if line.startswith("a=setup")), "")
+
+    def ended(self, session: Session) -> None:
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+    def test_actpass_and_passive(self) -> None:
+        """[R-PSA-200-2] The default: the sender connects."""
+        self.begin()
+        session = self.pushes()
+        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:passive", [ALICE]))
+        self.ended(session)
+
+    def test_actpass_and_active(self) -> None:
+        """A receiver that cannot be reached connects, and says by a bodiless SEND which session it is."""
+        self.begin(bob={"prefer_active": True})
+        session = self.pushes()
+        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:active", [BOB]))
+        self.ended(session)
+
+    def test_active_and_passive(self) -> None:
+        """A sender that cannot be reached."""
+        self.begin(bob={"prefer_active": True})
+        session = self.pushes(setup="active")
+        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:passive", [ALICE]))
+        self.ended(session)
+
+    def test_no_setup_in_the_answer(self) -> None:
+        """A peer that knows only RFC 4975: the offerer connects [A-35]."""
+        self.begin()
+        self._without_setup(self.bob)
+        session = self.pushes()
+        self.assertEqual(self.connections(), [ALICE])
+        self.ended(session)
+
+    def test_several_lines_of_an_active_receiver_share_its_connection(self) -> None:
+        """[A-44] One bodiless SEND for each."""
+        self.begin(bob={"prefer_active": True})
+        session = self.opened(NOTICE, LARGE)
+        self.network.run(session.lines[1].send(LARGE))
+        self.network.run(session.lines[0].send(NOTICE))
+        self.assertEqual(self.connections(), [BOB])
+        self.assertCountEqual(self.received(), [NOTICE.octets, LARGE.octets])
+        self.ended(session)
+
+    def test_an_active_receiver_that_does_not_come(self) -> None:
+        """[A-41] The call fails after the bind timeout, and the session is ended."""
+        self.begin(bob={"prefer_active": True})
+        self.alice.msrp.stop_listening()
+        self.kept = self.bob.accept_everything()
+        self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable, TimedOut)
+        self.assert_nothing_left()
+
+    def test_an_active_receiver_that_is_silent(self) -> None:
+        self.begin(bob={"prefer_active": True})
+        self.kept = self.bob.accept_everything()
+        self.patch(self.bob.msrp, "connect", self._never)
+        error = self.failed(self.alice.dial(TO_BOB, NOTICE), TimedOut)
+        self.assertEqual(error.reason, "the peer did not connect within 30 s")
+        self.assertIn("alice BYE", self.ladder)
+        self.assert_nothing_left()
+
+    async def _never(self, session: object) -> None:
+        await Deferred()
+
+    def _without_setup(self, agent: Agent) -> None:
+        respond = agent.agent.respond
+
+        def plain(response: Response) -> None:
+            lines = [line for line in response.body.split(b"\r\n") if not line.startswith(b"a=setup")]
+            respond(response.evolve(body=b"\r\n".join(lines)) if response.body else response)
+
+        agent.agent.respond = plain  # type: ignore[method-assign]
+
+
+class Identities(ConversationCase):
+    """Certificates that are not the announced ones [D-TLS-1]."""
+
+    def test_a_receiver_that_is_somebody_else(self) -> None:
+        """[D-TLS-1] The call fails for good, and the session is ended; nothing was sent."""
+        self.begin()
+        self.bob.tls.renew(identity_of("mallory"))
+        self.patch(type(self.bob.msrp), "fingerprint", property(self._fingerprint))
+        self.kept = self.bob.accept_everything()
+        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
+        self.assertFalse(error.retry)
+        self.assertIn("certificate", error.reason)
+        self.network.settle(1.0)
+        self.assertEqual(self.ladder[-2:], ["alice BYE", "bob 200 BYE"])
+        self.assertEqual(self.kept, [])
+        self.assertEqual([stream for stream in self.network.streams if stream.connected and 2855 in stream.remote], [])
+        self.assert_nothing_left()
+
+    def test_a_sender_that_is_somebody_else(self) -> None:
+        """[D-TLS-1] The receiver drops the connection before it takes anything."""
+        self.begin()
+        self.alice.tls.renew(identity_of("mallory"))
+        self.patch(type(self.alice.msrp), "fingerprint", property(self._fingerprint))
+        session = self.opened()
+        self.failed(session.lines[0].send(NOTICE), Unreachable)
+        self.assertEqual(self.kept, [])
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+    def test_an_active_receiver_that_is_somebody_else(self) -> None:
+        """[D-TLS-1]"""
+        self.begin(bob={"prefer_active": True})
+        self.bob.tls.renew(identity_of("mallory"))
+        self.patch(type(self.bob.msrp), "fingerprint", property(self._fingerprint))
+        self.kept = self.bob.accept_everything()
+        self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable, TimedOut)
+        self.assert_nothing_left()
+
+    def test_an_active_receiver_finds_somebody_else(self) -> None:
+        """[D-TLS-1] It ends the session at once."""
+        self.begin(bob={"prefer_active": True})
+        self.alice.tls.renew(identity_of("mallory"))
+        self.patch(type(self.alice.msrp), "fingerprint", property(self._fingerprint))
+        self.kept = self.bob.accept_everything()
+        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
+        self.assertEqual(error.reason, "the peer hung up")
+        self.assertLess(self.network.clock.seconds(), 1.0)
+        self.assert_nothing_left()
+
+    def _fingerprint(self, endpoint: object) -> bytes:
+        """That of the certificate that each was given at first: the other one is in the handshake."""
+        return fingerprint(identity_of("bob" if endpoint is self.bob.msrp else "alice").der)
+
+
+class Broken(ConversationCase):
+    """Connections that do not come, break, or fall silent."""
+
+    def test_a_receiver_whose_msrp_port_is_closed(self) -> None:
+        self.begin()
+        self.bob.msrp.stop_listening()
+        self.kept = self.bob.accept_everything()
+        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
+        self.assertTrue(error.retry)
+        self.network.settle(1.0)
+        self.assertEqual(self.ladder[-2:], ["alice BYE", "bob 200 BYE"])
+        self.assert_nothing_left()
+
+    def test_a_sender_that_never_sends(self) -> None:
+        """[A-41] 30 s after the 200 the receiver hangs up."""
+        self.begin()
+        session = self.opened()
+        ended = self.network.run(session.when_ended())
+        self.assertEqual(ended, Ended("the peer hung up", ours=False))
+        self.assert_near(self.network.clock.seconds(), 30.0)
+        self.assert_nothing_left()
+
+    def test_a_connection_that_breaks_in_mid_transfer(self) -> None:
+        """The content fails and may be tried again; what had come of it is discarded."""
+        self.begin()
+        session = self.opened(LARGE)
+        sending = session.lines[0].send(LARGE)
+        self.network.settle(0.3)
+        self.break_msrp()
+        error = self.failed(sending, Unreachable)
+        self.assertTrue(error.retry)
+        self.network.settle(0.1)
+        self.assertIn("lost", self.kept[0].discarded)
+        self.assertTrue(session.is_alive)
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+    def test_a_broken_connection_that_nobody_reacts_to(self) -> None:
+        """[A-41] Either side hangs up after the bind timeout."""
+        self.begin()
+        session = self.opened()
+        self.network.run(session.lines[0].send(NOTICE))
+        self.break_msrp()
+        broken_at = self.network.clock.seconds()
+        ended = self.network.run(session.when_ended())
+        self.assertEqual(ended.why, "no MSRP connection to carry it")
+        self.assert_near(self.network.clock.seconds() - broken_at, 30.0)
+        self.assert_nothing_left()
+
+    def test_a_sender_that_stalls(self) -> None:
+        """A transfer without octets for a minute: the receiver hangs up, and keeps nothing."""
+        self.begin(alice={"transfer": Transfer(response_timeout=300.0)})
+        session = self.opened(LARGE)
+        sending = session.lines[0].send(LARGE)
+        self.network.settle(0.3)
+        self.patch(session.lines[0].msrp, "next_chunk", lambda: None)
+        started = self.network.clock.seconds()
+        ended = self.network.run(self.session_of(self.bob).when_ended())
+        self.assertEqual(ended, Ended("every media line is closed", ours=True))
+        self.assert_near(self.network.clock.seconds() - started, 60.0, 2.0)
+        self.assertEqual(self.kept[0].discarded, "the sender stopped sending")
+        self.network.settle(1.0)
+        self.failureResultOf(sending, Unreachable)
+        self.assert_nothing_left()
+
+    def test_one_line_that_stalls_is_closed_and_the_other_goes_on(self) -> None:
+        """Port 0 for it, from the receiver."""
+        self.begin(alice={"transfer": Transfer(response_timeout=300.0)})
+        contents = [LARGE, NOTICE]
+        session = self.opened(*contents)
+        sending = session.lines[0].send(LARGE)
+        self.network.settle(0.3)
+        self.patch(session.lines[0].msrp, "next_chunk", lambda: None)
+        self.network.settle(70.0)
+        self.assertIn("bob INVITE", self.ladder)
+        self.assertIn("alice 200 INVITE", self.ladder)
+        self.failureResultOf(sending, Unreachable)
+        self.assertEqual([line.is_open for line in session.lines], [False, True])
+        self.network.run(session.lines[1].send(NOTICE))
+        self.assertEqual(self.received(), [NOTICE.octets])
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+    def test_a_sender_whose_every_line_is_closed_hangs_up(self) -> None:
+        """[A-38] Flow 10: all ports are 0; 200, ACK, and BYE from who called."""
+        self.begin()
+        session = self.opened(NOTICE, NOTICE)
+        self.network.run(session.lines[0].send(NOTICE))
+        self.ladder.clear()
+        bob = self.session_of(self.bob)
+        self.run_story(bob._own.close_lines([0, 1]))
+        self.network.settle(1.0)
+        self.assertEqual(self.ladder, ["bob INVITE", "alice 200 INVITE", "bob ACK", "alice BYE", "bob 200 BYE"])
+        self.assertEqual(self.successResultOf(session.when_ended()), Ended("no media line is left", ours=True))
+        self.assert_nothing_left()
+
+    def test_a_receiver_whose_every_line_is_closed_waits_a_while(self) -> None:
+        """The sender may hang up, or offer something else; when it does neither, we hang up."""
+        self.begin()
+        session = self.opened(NOTICE, NOTICE)
+        self.network.run(session.lines[0].send(NOTICE))
+        self.run_story(session._own.close_lines([0, 1]))
+        bob = self.session_of(self.bob)
+        self.network.settle(29.0)
+        self.assertTrue(bob.is_alive)
+        self.network.settle(2.0)
+        self.assertFalse(bob.is_alive)
+        self.assert_nothing_left()
+
+    def break_msrp(self) -> None:
+        """Cut every MSRP connection."""
+        for stream in self.network.streams:
+            if stream.remote[1] == 2855:
+                stream.abortConnection()
+
+
+class Answers(ConversationCase):
+    """Answers that cannot be used."""
+
+    def change_answers(self, change: Callable[..., Response]) -> None:
+        """Bob's responses are changed on their way."""
+        respond = self.bob.agent.respond
+        self.bob.agent.respond = lambda response: respond(change(response))  # type: ignore[method-assign]
+
+    def test_each_is_acknowledged_and_ended(self) -> None:
+        """RFC 3261 §13.2.2.4: the caller ACKs any 2xx, and then says BYE; another try would be no better."""
+        changes = {
+            "no description": (b"v=0", b"w=0"),
+            "another number of lines": (b"m=message 2855", b"m=message 2855 TCP/TLS/MSRP *\r\nm=message 2855"),
+            "no path": (b"a=path:", b"a=pfad:"),
+            "the wrong direction": (b"a=recvonly", b"a=sendonly"),
+            "another transport": (b"TCP/TLS/MSRP", b"TCP/MSRP"),
+            "another transfer": (b"a=file-transfer-id:", b"a=file-transfer-id:x"),
+        }
+        for what, (old, new) in changes.items():
+            self.begin()
+            self.change_answers(lambda response, old=old, new=new: _with_body(response, old, new))
+            self.bob.accept_everything()
+            error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
+            self.assertFalse(error.retry, what)
+            self.network.settle(1.0)
+            self.assertEqual(
+                self.ladder, ["alice INVITE", "bob 200 INVITE", "alice ACK", "alice BYE", "bob 200 BYE"], what
+            )
+            self.assert_nothing_left()
+
+    def test_a_contact_that_cannot_be_followed(self) -> None:
+        """There is nobody to send an ACK to."""
+        self.begin()
+        self.change_answers(_with_tel_contact)
+        self.bob.accept_everything()
+        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
+        self.assertFalse(error.retry)
+        self.assert_nothing_left()
+
+    def test_a_target_that_moves_where_it_cannot_be_followed(self) -> None:
+        """A refresh whose 200 has such a Contact is a refresh; the target stays."""
+        self.begin()
+        session = self.opened(NOTICE, session_expires=90)
+        self.network.run(session.lines[0].send(NOTICE))
+        before = session.dialog.target
+        self.change_answers(_with_tel_contact)
+        self.network.settle(50.0)
+        self.assertIn("bob 200 UPDATE", self.ladder)
+        self.assertEqual(session.dialog.target, before)
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+
+def _with_body(response: Response, old: bytes, new: bytes) -> Response:
+    return response.evolve(body=response.body.replace(old, new))
+
+
+def _with_tel_contact(response: Response) -> Response:
+    if "Contact" not in response.headers:
+        return response
+    return response.evolve(headers=response.headers.replaced("Contact", "<tel:+123>"))

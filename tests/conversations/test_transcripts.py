@@ -1,0 +1,314 @@
+"""The flows of the specification as conversations of two agents, kept as text in `tests/transcripts`.
+
+Run with PUSHSVC_REWRITE_TRANSCRIPTS=1 to write them anew; the diff is the review.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc import push
+from pushsvc.errors import Unreachable
+from pushsvc.net.msrp_connection import MsrpConnection
+from pushsvc.net.msrp_sending import Transfer
+from pushsvc.sessions import Call, Invitation, Send, Session, Take, Wanted
+from tests.agents import Agent, Kept, Octets
+from tests.conversations.case import ALICE, BOB, NOTICE
+from tests.conversations.steady import steady_identity
+from tests.conversations.transcript import Transcript, compared
+from tests.sim import Network, Stream, Weather
+
+SERVICE = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
+TYPES = ("text/plain", "image/jpeg", "message/cpim", "multipart/mixed", "multipart/alternative")
+TARGET = f"sip:device1@{BOB}"
+CREATED_AT = 1772357400.0  # Sun, 01 Mar 2026 09:30:00 +0000
+
+PATTERN = Octets(b"0123456789" * 500)
+DONE = Octets(b"Maintenance finished 02:40 UTC. Service is normal.")
+
+
+def described(content: Octets, name: str) -> Octets:
+    """The content with the headers that describe it."""
+    disposition = push.content_disposition("attachment", name, content.size)
+    return attrs.evolve(content, headers=(("Content-Disposition", disposition),))
+
+
+class Flows(SynchronousTestCase):
+    """Each has the messages of its flow in `flows.md`, in that order."""
+
+    maxDiff = None
+
+    def setUp(self) -> None:
+        self.begin()
+
+    def begin(self, **transfer: object) -> None:
+        self.transcript = transcript = Transcript({ALICE: "sender", BOB: "receiver"})
+        self.network = Network(weather=Weather(segment=1 << 20))  # messages arrive whole
+        self.patch(MsrpConnection, "dataReceived", _tapped(MsrpConnection.dataReceived, transcript))
+        facts = {"transfer": Transfer(**transfer)}  # type: ignore[arg-type]
+        self.sender, self.receiver = (
+            Agent(
+                self.network,
+                address,
+                name,
+                observers=(transcript.observer(name),),
+                identity=steady_identity(name),
+                **facts,  # type: ignore[arg-type]
+            )
+            for address, name in ((ALICE, "sender"), (BOB, "receiver"))
+        )
+        self.sender.targeting = push.Targeting(SERVICE, ("wml.ua",), require=True, explicit=True)
+        self.receiver.targeting = push.Targeting(SERVICE)
+        self.kept: list[Kept] = []
+        self.receiver.sessions.on_invitation = self.take
+
+    def take(self, invitation: Invitation, *but: int) -> Session:
+        """Take every line but these."""
+
+        def make_sink(send: Send) -> Kept:
+            self.kept.append(Kept(send))
+            return self.kept[-1]
+
+        take = Take(Wanted(lambda type: True, make_sink, 10485760), TYPES, 10485760)
+        takes = [None if line.index in but else take for line in invitation.lines]
+        return invitation.accept(takes, self.receiver.describe_answer, TYPES)
+
+    def call(self, **files: Octets) -> Call:
+        call = self.sender.call(TARGET, *files.values())
+        named = (
+            attrs.evolve(file, name=f"{name}.txt", created_at=CREATED_AT)
+            for file, name in zip(call.files, files, strict=True)
+        )
+        return attrs.evolve(call, files=tuple(named))
+
+    def dialed(self, **files: Octets) -> Session:
+        session = self.network.run(self.sender.sessions.dial(self.call(**files)))
+        assert isinstance(session, Session)
+        return session
+
+    def pushed(self, session: Session, line: int, name: str, content: Octets) -> Deferred[object]:
+        return session.lines[line].send(described(content, f"{name}.txt"))
+
+    def assert_flow(self, name: str, *ladder: str) -> None:
+        self.assertEqual(self.transcript.ladder, list(ladder))
+        self.network.settle(400.0)
+        self.assertEqual(self.transcript.ladder, list(ladder), "afterwards")
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+        text = self.transcript.text()
+        self.assertEqual(text, compared(name, text))
+
+    def test_flow_1_a_normal_push(self) -> None:
+        """[R-FLOW-1] [R-FLOW-4] [R-FLOW-6] [R-FLOW-8] [R-FLOW-9] [R-FLOW-10] [R-FLOW-12] One file, over TLS."""
+        self.begin(success_report=True)
+        session = self.dialed(notice=NOTICE)
+        self.network.run(self.pushed(session, 0, "notice", NOTICE))
+        self.network.settle(30.0)
+        self.network.run(session.close())
+        self.assert_flow(
+            "flow1",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-62/62",
+            "receiver 200",
+            "receiver REPORT 200",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_2_a_finished_line_is_closed_while_another_runs(self) -> None:
+        """[R-PSA-200-4] [R-PSA-REL-T1] [D-SDP-1] Two files."""
+        self.begin(chunk=2048, window=2048)
+        session = self.dialed(notice=NOTICE, pattern=PATTERN)
+        first = self.pushed(session, 0, "notice", NOTICE)
+        second = self.pushed(session, 1, "pattern", PATTERN)
+        self.network.run(first)
+        closing = Deferred.fromCoroutine(session.close_lines([0]))
+        self.settle_until("receiver 200", 2)
+        slow = self.receiving_stream()
+        slow.pauseProducing()  # the second chunk is under way for as long as the re-INVITE takes
+        self.network.run(closing)
+        self.settle_until("sender ACK", 2)
+        slow.resumeProducing()
+        self.network.run(second)
+        self.network.run(session.close())
+        self.assert_flow(
+            "flow2",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-62/62",
+            "sender SEND 1-2048/5000",
+            "receiver 200",
+            "receiver 200",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 2049-4096/5000",
+            "receiver 200",
+            "sender SEND 4097-5000/5000",
+            "receiver 200",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_3_a_lingering_session_is_used_again(self) -> None:
+        """[R-PSA-REL-0] A second file takes over the line of the first."""
+        session = self.dialed(notice=NOTICE)
+        self.network.run(self.pushed(session, 0, "notice", NOTICE))
+        self.network.settle(10.0)
+        self.network.run(Deferred.fromCoroutine(session.offer_more(self.call(done=DONE).files)))
+        self.network.run(self.pushed(session, 0, "done", DONE))
+        self.network.settle(30.0)
+        self.network.run(session.close())
+        self.assert_flow(
+            "flow3",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-62/62",
+            "receiver 200",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-50/50",
+            "receiver 200",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_5_only_some_files_are_taken(self) -> None:
+        """[R-PRA-INV-4a] Three files, the second is not wanted."""
+        self.receiver.sessions.on_invitation = lambda invitation: self.take(invitation, 1)
+        session = self.dialed(notice=NOTICE, movie=Octets(b"", "video/mp4"), done=DONE)
+        self.network.run(self.pushed(session, 0, "notice", NOTICE))
+        self.network.run(self.pushed(session, 2, "done", DONE))
+        self.network.run(session.close())
+        self.assert_flow(
+            "flow5",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-62/62",
+            "receiver 200",
+            "sender SEND 1-50/50",
+            "receiver 200",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_6_cancel_before_the_answer(self) -> None:
+        """[R-PSA-CAN-1] Somebody is being asked when the push is withdrawn."""
+        self.receiver.sessions.on_invitation = self._ring_later
+        dialing = self.sender.sessions.dial(self.call(notice=NOTICE))
+        self.network.settle(1.0)
+        dialing.cancel()
+        self.failureResultOf(dialing, CancelledError)
+        self.network.settle(1.0)
+        self.assert_flow(
+            "flow6",
+            "sender INVITE",
+            "receiver 100 INVITE",
+            "receiver 180 INVITE",
+            "sender CANCEL",
+            "receiver 200 CANCEL",
+            "receiver 487 INVITE",
+            "sender ACK",
+        )
+
+    def _ring_later(self, invitation: Invitation) -> None:
+        self.network.clock.callLater(0.5, invitation.ring)
+
+    def test_flow_7_cancel_crosses_the_200(self) -> None:
+        """[R-PSA-CAN-1] A 2xx always wins: ACK, then BYE."""
+        invitations: list[Invitation] = []
+        self.receiver.sessions.on_invitation = invitations.append
+        dialing = self.sender.sessions.dial(self.call(notice=NOTICE))
+        self.network.settle(0.1)
+        invitations[0].ring()
+        self.network.settle(1.0)
+        dialing.cancel()
+        self.failureResultOf(dialing, CancelledError)
+        self.take(invitations[0])
+        self.network.settle(1.0)
+        self.assert_flow(
+            "flow7",
+            "sender INVITE",
+            "receiver 180 INVITE",
+            "sender CANCEL",
+            "receiver 200 INVITE",
+            "receiver 200 CANCEL",
+            "sender ACK",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_8a_a_refresh_by_update(self) -> None:
+        """[R-PSA-200-1b] [D-SES-1] At half the interval, and again at half the next."""
+        session = self.dialed(notice=NOTICE)
+        self.network.run(self.pushed(session, 0, "notice", NOTICE))
+        self.network.settle(899.0)
+        before = list(self.transcript.ladder)
+        self.network.settle(2.0)
+        self.assertEqual(self.transcript.ladder, [*before, "sender UPDATE", "receiver 200 UPDATE"])
+        self.network.run(session.close())
+        self.assert_flow(
+            "flow8a",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-62/62",
+            "receiver 200",
+            "sender UPDATE",
+            "receiver 200 UPDATE",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
+    def test_flow_9_bye_from_the_receiver_in_mid_transfer(self) -> None:
+        """[R-PRA-REL-3] [A-12] 200 at once; the content ends with `#`, which the flow allows to come second."""
+        self.begin(chunk=2500, window=2500)
+        session = self.dialed(pattern=PATTERN)
+        sending = self.pushed(session, 0, "pattern", PATTERN)
+        self.settle_until("sender SEND 1-*/5000", 1)
+        (receiving,) = self.receiver.sessions._sessions.values()
+        self.receiving_stream().peer.pauseProducing()  # the reply to the first chunk comes too late
+        receiving.close("no room")
+        self.network.settle(0.05)
+        self.failureResultOf(sending, Unreachable)
+        self.network.settle(1.0)
+        self.assertEqual([each.discarded for each in self.kept], ["the session was closed"])
+        self.assert_flow(
+            "flow9",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-*/5000",
+            "receiver BYE",
+            "sender 200 BYE",
+            "sender SEND 2501-*/5000",
+        )
+
+    # -- ours
+
+    def settle_until(self, line: str, times: int) -> None:
+        """Let time pass until this has arrived so often."""
+        while self.transcript.ladder.count(line) < times:
+            self.network.step()
+
+    def receiving_stream(self) -> Stream:
+        """The receiver's end of the only MSRP connection."""
+        (stream,) = (each for each in self.network.streams if each.local == (BOB, 2855))
+        return stream
+
+
+def _tapped(data_received, transcript: Transcript):  # type: ignore[no-untyped-def]
+    """`dataReceived` of a connection, with the transcript listening."""
+
+    def dataReceived(connection: MsrpConnection, data: bytes) -> None:
+        transcript.msrp(connection, data)
+        data_received(connection, data)
+
+    return dataReceived

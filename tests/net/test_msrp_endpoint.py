@@ -1,0 +1,465 @@
+"""Whose session a connection may carry: by path, by certificate, by what else it carries (E.10, E.11)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.errors import Unreachable, Withdrawn
+from pushsvc.msrp.chunk import FailureReport, encode
+from pushsvc.msrp.uri import MsrpUri
+from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE
+from pushsvc.net.msrp_endpoint import UNUSED_PORT
+from pushsvc.net.msrp_session import MsrpSession
+from pushsvc.net.tls import fingerprint
+from tests.identities import identity_of
+from tests.msrp.values import heard, make_send
+from tests.net.msrp_sides import ALICE, ALICE_6, BOB, BOB_6, CAROL, PORT, MsrpTest, Octets, Print, Shelf, Side
+from tests.sim import Network
+from tests.wires import Calling, Wire
+
+NOTE = Octets(b"Maintenance tonight.")
+PLAIN = PORT + 1
+PEER = MsrpUri.parse("msrp://192.0.2.1:9/peer;tcp")
+MALLORY = (Print(fingerprint(identity_of("mallory").der)),)
+
+
+class Opening(SynchronousTestCase):
+    """Our paths."""
+
+    def setUp(self) -> None:
+        self.network = Network()
+
+    def test_a_path_says_where_we_listen_and_nobody_can_guess_it(self) -> None:
+        """[R-PRA-INV-8] The session is registered before the answer leaves."""
+        side = Side(self.network, ALICE, "alice")
+        one, other = side.open(), side.open()
+        self.assertEqual((one.own.scheme, one.own.host, one.own.port), ("msrps", ALICE, PORT))
+        self.assertEqual((len(one.id), one.id != other.id, side.endpoint.sessions), (24, True, 2))
+        self.assertEqual(side.open(secure=False).own.port, PLAIN)
+
+    def test_ipv6_in_brackets(self) -> None:
+        """As in any URI."""
+        self.assertEqual(Side(self.network, ALICE_6, "alice").open().own.host, f"[{ALICE_6}]")
+
+    def test_who_listens_nowhere_names_port_9(self) -> None:
+        """Who only connects (requirements E.1)."""
+        endpoint = Side(self.network, ALICE, "alice").endpoint
+        endpoint.addresses.clear()
+        self.assertEqual(endpoint.host_and_port(True), ("127.0.0.1", UNUSED_PORT))
+        endpoint.addresses["tcp"] = (ALICE, PLAIN)
+        self.assertEqual(endpoint.host_and_port(True), (ALICE, UNUSED_PORT))
+
+    def test_our_fingerprint_is_that_of_the_certificate_we_present(self) -> None:
+        """Also after it was renewed."""
+        side = Side(self.network, ALICE, "alice")
+        self.assertEqual(side.endpoint.fingerprint, fingerprint(identity_of("alice").der))
+        side.tls.renew(identity_of("carol"))
+        self.assertEqual(side.endpoint.fingerprint, fingerprint(identity_of("carol").der))
+
+
+class Binding(MsrpTest):
+    """A peer that writes what a test wants, to the plain listener."""
+
+    secure = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session = self.bob.open(secure=False)
+        self.session.peer_path = (PEER,)
+        self.session.receive(Shelf().wanted())
+        self.peer = self.call()
+
+    def call(self) -> Wire:
+        calling = Calling()
+        self.network.host(CAROL).connectTCP(BOB, PLAIN, calling)
+        self.network.settle(0.05)
+        return calling.wire
+
+    def send(self, peer: Wire | None = None, to: str = "", from_: str = "", **facts: object) -> int | None:
+        """Send a note; the status of the reply, None where there is none."""
+        peer = peer or self.peer
+        head = make_send(
+            f"tid{len(peer.octets)}",
+            content_type=None,
+            byte_range=(1, 0, 0),
+            **facts,  # type: ignore[arg-type]
+        )
+        to_path = tuple(MsrpUri.parse(uri) for uri in (to or self.session.own.text).split(" "))
+        head = attrs.evolve(head, to_path=to_path, from_path=(MsrpUri.parse(from_ or PEER.text),))
+        before = len(peer.octets)
+        peer.transport.write(encode(head))
+        self.network.settle(1)
+        (events, _) = heard(peer.octets[before:])
+        return events[0].head.status if events else None  # type: ignore[union-attr]
+
+    def test_the_first_send_binds_the_session(self) -> None:
+        """[R-PRA-INV-8] Before the ACK, if it likes."""
+        self.assertEqual(self.send(), 200)
+        self.assertEqual(self.bob.bound, [self.session])
+        self.assertEqual(self.send(), 200)
+        self.assertEqual(self.bob.bound, [self.session])
+
+    def test_paths_that_are_not_ours(self) -> None:
+        """[D-MSRP-3] 481: unknown or differing To-Path, or more than one URI: we are no relay."""
+        own = self.session.own.text
+        for to in (
+            "msrp://192.0.2.2:2856/unknown;tcp",
+            own.replace(str(PLAIN), "2857"),
+            own.replace("msrp:", "msrps:"),
+            own.upper().replace("MSRP", "msrp"),
+            "msrp://192.0.2.2:2856;tcp",
+            f"{own} {PEER.text}",
+            f"{PEER.text} {own}",
+        ):
+            self.assertEqual(self.send(to=to), 481, to)
+        self.assertEqual(self.bob.bound, [])
+
+    def test_a_peer_that_is_not_the_announced_one(self) -> None:
+        """[D-MSRP-3] 481 for a From-Path of another session, also after the right peer has come."""
+        stranger = PEER.text.replace("peer", "stranger")
+        self.assertEqual(self.send(from_=stranger), 481)
+        self.assertEqual(self.send(from_=PEER.text.replace(":9/", ":2855/")), 200)
+        self.assertEqual(self.send(from_=stranger), 481)
+
+    def test_before_the_answer_nobody_is_the_peer(self) -> None:
+        """[R-UP-G1] An offerer knows no path yet."""
+        self.session.peer_path = ()
+        self.assertEqual(self.send(), 481)
+
+    def test_a_session_is_bound_to_one_connection(self) -> None:
+        """[D-MSRP-3] 506 over any other, and nothing changes for the first."""
+        self.assertEqual(self.send(), 200)
+        other = self.call()
+        self.assertEqual(self.send(other), 506)
+        self.assertEqual(self.send(), 200)
+
+    def test_a_lost_session_is_not_bound_again(self) -> None:
+        """E.11: no silent reconnect on the same URIs. The peer hears 481 and starts over."""
+        self.assertEqual(self.send(), 200)
+        self.peer.transport.abortConnection()
+        self.network.settle(1)
+        self.assertEqual(len(self.bob.failed), 1)
+        self.assertEqual(self.send(self.call()), 481)
+
+    def test_a_closed_session_is_unknown(self) -> None:
+        """[D-MSRP-3] Whatever still comes after the BYE."""
+        self.assertEqual(self.send(), 200)
+        self.bob.endpoint.close(self.session)
+        self.bob.endpoint.close(self.session)
+        self.assertEqual(self.send(), 481)
+
+    def test_two_sessions_over_one_connection(self) -> None:
+        """[D-TLS-1] Each bound by its own first SEND."""
+        second = self.bob.open(secure=False)
+        second.peer_path = (PEER,)
+        self.assertEqual((self.send(), self.send(to=second.own.text)), (200, 200))
+        self.assertEqual((self.bob.bound, self.bob.endpoint.connections), ([self.session, second], 1))
+
+    def test_a_refusal_that_nobody_wants_to_hear(self) -> None:
+        """[D-MSRP-3] Failure-Report: no."""
+        self.assertEqual(self.send(to="msrp://192.0.2.2:2856/unknown;tcp", failure_report=FailureReport.NO), None)
+
+    def test_a_session_over_tls_is_not_taken_in_clear_text(self) -> None:
+        """[D-TLS-1] Else anybody could deliver in the name of a fingerprint without having any certificate."""
+        self.session = self.bob.open()
+        self.session.peer_path, self.session.fingerprints = (PEER,), self.alice.prints()
+        self.assertEqual((self.send(), self.bob.bound, len(self.bob.failed)), (None, [], 1))
+        self.assertNotEqual(self.peer.lost, None)
+
+
+class Certificates(MsrpTest):
+    """[D-TLS-1] Fingerprints on both sides, with real certificates (requirements E.10)."""
+
+    def refused(self, near: MsrpSession) -> Unreachable:
+        with self.assertRaises(Unreachable) as raised:
+            self.network.run(self.alice.connect(near))
+        return raised.exception
+
+    def test_the_server_is_not_the_announced_one(self) -> None:
+        """[D-TLS-1] Active side: nothing is sent, the connection ends, and trying again is no use."""
+        near, far = self.agreed(Shelf())
+        near.fingerprints = MALLORY
+        self.assertFalse(self.refused(near).retry)
+        self.assertEqual(self.bob.bound, [])
+        self.network.settle(0.1)
+        self.assertEqual(self.wires(), [])
+        self.assert_nothing_left(near, far)
+
+    def test_the_client_is_not_the_announced_one(self) -> None:
+        """[D-TLS-1] Passive side: found out by the first SEND; 481 or nothing for it, the owner is told."""
+        shelf = Shelf()
+        near, far = self.connected(shelf)
+        far.fingerprints = MALLORY
+        sent = near.send(NOTE)
+        self.network.settle(1)
+        self.assertTrue(self.failureResultOf(sent, Unreachable).value.retry)  # all that it knows: the line is cut
+        (error,) = self.bob.failed
+        assert isinstance(error, Unreachable)
+        self.assertFalse(error.retry)
+        self.assertEqual((shelf.kept, self.bob.bound, self.wires()), ([], [], []))
+        self.assert_nothing_left(near, far)
+
+    def test_any_certificate_will_do_where_nothing_was_announced_by_the_active_side(self) -> None:
+        """The session-id is a secret of the signalling; E.10 rule 4 asks for no more."""
+        near, far = self.agreed(Shelf())
+        far.fingerprints = ()
+        self.network.run(self.alice.connect(near))
+        self.delivered(near.send(NOTE))
+        self.assert_nothing_left(near, far)
+
+    def test_a_client_without_certificate(self) -> None:
+        """tls.client_certificate: optional takes it, and says so in the log; required does not."""
+        for required in (False, True):
+            self.setUp()
+            self.bob = Side(self.network, CAROL, "bob", client_certificate_required=required)
+            near, far = self.agreed(Shelf())
+            self.network.run(self.alice.connect(near))
+            self.network.settle(1)
+            for connection in self.bob.endpoint._connections:
+                connection.certificate = None  # as if it had presented none
+            sent = near.send(NOTE)
+            self.network.settle(1)
+            if required:
+                self.failureResultOf(sent, Unreachable)
+                self.assertEqual(len(self.bob.failed), 1)
+            else:
+                self.successResultOf(sent)
+            self.assert_nothing_left(near, far)
+
+    def test_sha1_by_switch(self) -> None:
+        """tls.sha1_fingerprints, for old peers."""
+        old = (Print(hashlib.sha1(identity_of("bob").der).digest(), "sha-1"),)
+        for allowed in (False, True):
+            self.setUp()
+            self.alice = Side(self.network, CAROL, "alice", sha1_fingerprints=allowed)
+            near, far = self.agreed(Shelf())
+            near.fingerprints = old
+            if allowed:
+                self.network.run(self.alice.connect(near))
+            else:
+                self.assertFalse(self.refused(near).retry)
+            self.assert_nothing_left(near, far)
+
+
+class Sharing(MsrpTest):
+    """[D-TLS-1] Several sessions over one connection (requirements E.10 rule 6, E.11)."""
+
+    def push(self, near: MsrpSession) -> None:
+        self.network.run(self.alice.connect(near))
+        self.delivered(near.send(NOTE))
+
+    def pairs(self) -> int:
+        """How many connections are up."""
+        return len(self.wires()) // 2
+
+    def test_a_later_session_to_the_same_peer_uses_the_connection(self) -> None:
+        """Also after the first has ended: no handshake for each push."""
+        first, first_far = self.agreed(Shelf())
+        self.push(first)
+        self.close(first, first_far)
+        self.network.settle(30)
+        second, second_far = self.agreed(Shelf())
+        self.push(second)
+        self.assertEqual(len(self.network.streams), 2)
+        self.assert_nothing_left(second, second_far)
+
+    def test_sessions_that_start_together_wait_for_one_connection(self) -> None:
+        """Three files in one offer."""
+        sessions = [self.agreed(Shelf()) for _ in range(3)]
+        connecting = [self.alice.connect(near) for near, _ in sessions]
+        self.network.settle(1)
+        for each in connecting:
+            self.successResultOf(each)
+        self.assertEqual(self.pairs(), 1)
+        self.assert_nothing_left(*(session for pair in sessions for session in pair))
+
+    def test_a_later_session_with_another_fingerprint_gets_its_own_connection(self) -> None:
+        """The peer has renewed its certificate; the old connection still shows the old one."""
+        first, first_far = self.agreed(Shelf())
+        self.push(first)
+        self.bob.tls.renew(identity_of("carol"))
+        second, second_far = self.agreed(Shelf())
+        self.push(second)
+        self.assertEqual(self.pairs(), 2)
+        third, third_far = self.agreed(Shelf())
+        self.push(third)
+        self.assertEqual(self.pairs(), 2)
+        self.assert_nothing_left(first, first_far, second, second_far, third, third_far)
+
+    def test_so_does_a_session_after_we_have_renewed_ours(self) -> None:
+        """Our description announces the new one, and the peer compares."""
+        first, first_far = self.agreed(Shelf())
+        self.push(first)
+        self.alice.tls.renew(identity_of("carol"))
+        second, second_far = self.agreed(Shelf())
+        self.push(second)
+        self.assertEqual(self.pairs(), 2)
+        self.assert_nothing_left(first, first_far, second, second_far)
+
+    def test_somebody_else_on_that_address_is_refused_all_the_same(self) -> None:
+        """A new connection is made to look again; the old one, which is right for its sessions, stays."""
+        first, first_far = self.agreed(Shelf())
+        self.push(first)
+        second, second_far = self.agreed(Shelf())
+        second.fingerprints = MALLORY
+        with self.assertRaises(Unreachable) as raised:
+            self.network.run(self.alice.connect(second))
+        self.assertFalse(raised.exception.retry)
+        self.network.settle(1)
+        self.assertEqual(self.pairs(), 1)
+        self.assert_nothing_left(first, first_far, second, second_far)
+
+    def test_a_session_that_does_not_fit_the_connection_it_comes_on_costs_the_others_nothing(self) -> None:
+        """Passive side: 481 for it, and the connection stays."""
+        first, _ = self.agreed(Shelf())
+        self.push(first)
+        second, second_far = self.agreed(Shelf())
+        self.network.run(self.alice.connect(second))
+        second_far.fingerprints = MALLORY
+        sent = second.send(NOTE)
+        self.network.settle(1)
+        self.failureResultOf(sent)
+        self.assertEqual(len(self.bob.failed), 1)
+        self.network.run(self.alice.connect(self.third()))
+        self.assertEqual((self.pairs(), first.is_over), (1, False))
+
+    def third(self) -> MsrpSession:
+        return self.agreed(Shelf())[0]
+
+    def test_proof_by_name_is_not_shared_with_proof_by_fingerprint(self) -> None:
+        """[D-TLS-1] Where nothing was announced the chain must have been checked, whoever opened the connection."""
+        first, first_far = self.agreed(Shelf())
+        self.push(first)
+        second, second_far = self.agreed(Shelf())
+        second.fingerprints = ()
+        with self.assertRaises(Unreachable):  # Bob's certificate is self-signed
+            self.network.run(self.alice.connect(second))
+        self.assert_nothing_left(first, first_far, second, second_far)
+
+    def test_ipv6(self) -> None:
+        """The same over the other family."""
+        self.alice, self.bob = Side(self.network, ALICE_6, "alice"), Side(self.network, BOB_6, "bob")
+        shelf = Shelf()
+        near, far = self.agreed(shelf)
+        self.push(near)
+        self.assertEqual(near.link.peer if near.link else "", f"tls:[{BOB_6}]:{PORT}")
+        self.assertEqual(bytes(shelf.kept[0].octets), NOTE.octets)
+        self.assert_nothing_left(near, far)
+
+
+class Ending(MsrpTest):
+    """Sessions and services that end at any moment."""
+
+    def test_a_session_that_is_closed_while_its_connection_is_being_opened(self) -> None:
+        """The peer hung up meanwhile: a connection must not carry the dead."""
+        near, far = self.agreed(Shelf())
+        connecting = self.alice.connect(near)
+        self.network.settle(0.005)
+        self.close(near)
+        with self.assertRaises(Unreachable):
+            self.network.run(connecting)
+        self.assertEqual(self.alice.bound, [])
+        self.assert_nothing_left(far)
+
+    def test_connecting_that_is_cancelled(self) -> None:
+        """At any moment of it."""
+        for after in (0.0, 0.015, 0.025, 0.035):
+            near, far = self.agreed(Shelf())
+            connecting = self.alice.connect(near)
+            self.network.settle(after)
+            connecting.cancel()
+            self.failureResultOf(connecting)
+            self.assert_nothing_left(near, far)
+
+    def test_a_connection_that_nobody_uses_any_more_is_closed_with_close_notify(self) -> None:
+        """[D-TLS-1] E.10 rule 9: an orderly end after 60 s without sessions."""
+        near, far = self.connected(Shelf())
+        self.delivered(near.send(NOTE))
+        self.close(near, far)
+        self.network.settle(59)
+        self.assertEqual(len(self.wires()), 2)
+        self.network.settle(2)
+        self.assertEqual(self.wires(), [])
+
+    def test_stopping_closes_everything_and_says_when(self) -> None:
+        """What was written still arrives: the 200 to a last chunk must not be lost at shutdown."""
+        durable: Deferred[None] = Deferred()
+        near, far = self.connected(Shelf(durable=durable))
+        sent = near.send(NOTE)
+        self.network.settle(1)
+        durable.callback(None)
+        self.network.run(self.bob.endpoint.stop())
+        self.successResultOf(sent)
+        self.assertEqual(self.network.run(self.alice.endpoint.stop()), None)
+        self.assert_nothing_left(near, far)
+
+    def test_stopping_gives_up_connections_under_way(self) -> None:
+        """And begins none."""
+        near, far = self.agreed(Shelf())
+        connecting = self.alice.connect(near)
+        self.successResultOf(self.alice.endpoint.stop())
+        self.failureResultOf(connecting, Unreachable)
+        self.failureResultOf(self.alice.connect(near), Withdrawn)
+        self.assert_nothing_left(near, far)
+
+    def test_stopping_does_not_depend_on_the_peer(self) -> None:
+        """It does not read, and does not answer close_notify: 30 s."""
+        self.connected(Shelf())
+        self.network.unplug(BOB)
+        stopped = self.alice.endpoint.stop()
+        self.network.settle(29)
+        self.assertNoResult(stopped)
+        self.network.settle(2)
+        self.successResultOf(stopped)
+        self.assertEqual(self.alice.endpoint.connections, 0)
+
+    def test_listeners_are_closed(self) -> None:
+        """Nobody new comes in."""
+        for side in (self.alice, self.bob):
+            self.assertEqual(side.endpoint.stop_listening(), [])
+        self.assertEqual(self.network.listeners, {})
+
+
+class Admitted(MsrpTest):
+    """How many may come in."""
+
+    def flood(self, port: int, count: int) -> list[Wire]:
+        wires = []
+        for _ in range(count):
+            calling = Calling()
+            self.network.host(CAROL).connectTCP(BOB, port, calling)
+            wires.append(calling.wire)
+        self.network.settle(0.1)
+        return wires
+
+    def test_one_source_gets_its_share_over_tls_as_without(self) -> None:
+        """SECURITY part 5: 64. The one too many is closed, without a traceback and without a leak."""
+        for port in (PORT, PLAIN):
+            wires = self.flood(port, MAX_CONNECTIONS_PER_SOURCE + 1)
+            self.assertEqual([wire.lost is None for wire in wires].count(True), MAX_CONNECTIONS_PER_SOURCE)
+            for wire in wires:
+                wire.transport.abortConnection()
+            self.network.settle(1)
+            self.assertEqual(self.bob.endpoint.connections, 0)
+
+    def test_the_count_goes_down_for_every_way_to_end(self) -> None:
+        """By the peer, by its timers, by ours, by octets that are no TLS or no MSRP: ten times the share come in."""
+        ends: list[Callable[[list[Wire]], object]] = [
+            lambda wires: [wire.transport.abortConnection() for wire in wires],
+            lambda wires: [wire.transport.loseConnection() for wire in wires],
+            lambda wires: [wire.transport.write(b"GET / HTTP/1.1\r\n\r\n") for wire in wires],
+            lambda wires: self.network.settle(31),
+        ]
+        for port in (PORT, PLAIN):
+            for end in ends:
+                wires = self.flood(port, MAX_CONNECTIONS_PER_SOURCE)
+                self.assertEqual([wire.lost for wire in wires], [None] * len(wires))
+                end(wires)
+                self.network.settle(1)
+                self.assertEqual(self.bob.endpoint.connections, 0)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])

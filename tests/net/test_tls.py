@@ -1,0 +1,255 @@
+"""TLS contexts and fingerprints, with real handshakes over the simulated network."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import attrs
+from OpenSSL import SSL
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IProtocolFactory
+from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from pushsvc.net.identity import Identity
+from pushsvc.net.tls import Tls, fingerprint, is_announced, is_identity_failure, peer_certificate
+from tests.identities import identity_of
+from tests.net.authorities import authority, pem_of
+from tests.sim import Network
+
+PORT = 2855
+
+
+@attrs.frozen
+class Print:
+    """As a session description states it."""
+
+    algorithm: str
+    digest: bytes
+
+
+@implementer(IHandshakeListener)
+class End(Protocol):
+    """One end of a connection: whom it saw, what it got, how it ended."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.saw: bytes | None = None
+        self.octets = b""
+        self.lost: Failure | None = None
+
+    def handshakeCompleted(self) -> None:
+        self.ready = True
+        self.saw = peer_certificate(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.octets += data
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.lost = reason
+
+
+class Once(ClientFactory):
+    """Builds one protocol, or none."""
+
+    noisy = False
+
+    def __init__(self, end: End | None) -> None:
+        self.end = end
+
+    def buildProtocol(self, addr: object) -> End | None:
+        return self.end
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Anonymous:
+    """Makes client connections without a certificate, with the newest version that it speaks."""
+
+    def __init__(self, newest: int = SSL.TLS1_3_VERSION) -> None:
+        self.context = SSL.Context(SSL.TLS_METHOD)
+        self.context.set_max_proto_version(newest)
+        self.context.set_verify(SSL.VERIFY_NONE, lambda *_: True)
+
+    def clientConnectionForTLS(self, protocol: object) -> SSL.Connection:
+        return SSL.Connection(self.context, None)
+
+
+class Handshakes(SynchronousTestCase):
+    """Two ends on a network."""
+
+    def setUp(self) -> None:
+        self.network = Network()
+        self.there, self.here = self.network.host("192.0.2.2"), self.network.host("192.0.2.1")
+        self.client, self.server = End(), End()
+        self.alice, self.bob = identity_of("alice"), identity_of("bob")
+
+    def tls(self, identity: Identity, **options: Any) -> Tls:
+        return Tls(identity, self.network.clock, **options)  # type: ignore[arg-type]
+
+    def meet(self, serving: IProtocolFactory, calling: IProtocolFactory) -> None:
+        self.there.listenTCP(PORT, serving)
+        self.here.connectTCP("192.0.2.2", PORT, calling)
+        self.network.settle(2)
+
+    def assert_refused(self, end: End) -> None:
+        self.assertFalse(end.ready)
+        self.assertIsNot(end.lost, None)
+
+
+class AnyCertificate(Handshakes):
+    """Where a fingerprint was announced: the handshake takes any certificate, both sides learn it."""
+
+    def test_both_sides_learn_the_certificate_of_the_other(self) -> None:
+        """[D-TLS-1] What is compared with the session description is what was really presented."""
+        self.meet(self.tls(self.bob).server(Once(self.server)), self.tls(self.alice).client(Once(self.client)))
+        self.assertEqual((self.client.saw, self.server.saw), (self.bob.der, self.alice.der))
+
+    def test_a_server_that_does_not_ask_sees_no_certificate(self) -> None:
+        """tls.client_certificate = "none"."""
+        bob = self.tls(self.bob, ask_client=False)
+        self.meet(bob.server(Once(self.server)), self.tls(self.alice).client(Once(self.client)))
+        self.assertEqual((self.client.saw, self.server.saw, self.server.ready), (self.bob.der, None, True))
+
+    def test_a_client_without_certificate_is_refused_where_one_is_required(self) -> None:
+        """tls.client_certificate = "required"."""
+        for insist in (False, True):
+            self.setUp()
+            bob = self.tls(self.bob, insist=insist)
+            nobody = TLSMemoryBIOFactory(Anonymous(), True, Once(self.client), self.network.clock)
+            self.meet(bob.server(Once(self.server)), nobody)
+            self.assertEqual(self.server.ready, not insist)
+            self.assertEqual(self.server.lost is not None, insist)
+
+    def test_old_versions_are_refused(self) -> None:
+        """[D-TLS-1] TLS 1.2 or later; 1.3 alone where it is configured."""
+        for least, spoken in (("1.2", SSL.TLS1_1_VERSION), ("1.3", SSL.TLS1_2_VERSION)):
+            self.setUp()
+            old = TLSMemoryBIOFactory(Anonymous(spoken), True, Once(self.client), self.network.clock)
+            self.meet(self.tls(self.bob, min_version=least).server(Once(self.server)), old)
+            self.assert_refused(self.server)
+            self.assertFalse(self.server.lost is None or is_identity_failure(self.server.lost))
+
+    def test_a_renewed_certificate_is_presented_from_then_on(self) -> None:
+        """SIGHUP after the certificate was renewed; what is connected stays so."""
+        tls = self.tls(self.bob)
+        serving = tls.server(Once(self.server))
+        tls.renew(identity_of("carol"))
+        self.meet(serving, self.tls(self.alice).client(Once(self.client)))
+        self.assertEqual(self.client.saw, identity_of("carol").der)
+        self.assertEqual(tls.identity.der, identity_of("carol").der)
+
+    def test_a_factory_that_builds_nothing_turns_the_caller_away(self) -> None:
+        """Too many connections is no reason for a traceback and a socket that nobody closes."""
+        self.meet(self.tls(self.bob).server(Once(None)), self.tls(self.alice).client(Once(self.client)))
+        self.assert_refused(self.client)
+
+
+class ByName(Handshakes):
+    """Where nothing was announced: chain and name decide (requirements E.10 rule 3)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = Path(self.mktemp())
+        authority().write(self.file)
+
+    def call(self, identity: Identity, host: str) -> None:
+        self.setUp()
+        alice = self.tls(self.alice, authority=str(self.file))
+        self.meet(self.tls(identity).server(Once(self.server)), alice.client_for_name(Once(self.client), host))
+
+    def test_a_name_or_address_that_the_authority_has_confirmed(self) -> None:
+        """[D-TLS-1] So peers without fingerprints are reached."""
+        for host in ("bob.example.com", "192.0.2.2", "2001:db8::2"):
+            self.call(authority().issue(host), host)
+            self.assertTrue(self.client.ready, host)
+            self.assertEqual(self.server.saw, self.alice.der)
+
+    def test_another_name_or_authority_or_an_expired_certificate(self) -> None:
+        """[D-TLS-1] Content must not go to whoever answers."""
+        past = datetime.datetime(2021, 1, 1, tzinfo=datetime.UTC)
+        for identity in (
+            authority().issue("mallory.example.com"),
+            authority("another").issue("bob.example.com"),
+            authority().issue("bob.example.com", end=past),
+            self.bob,
+        ):
+            self.call(identity, "bob.example.com")
+            self.assert_refused(self.client)
+            self.assertTrue(self.client.lost and is_identity_failure(self.client.lost))
+
+    def test_every_authority_of_the_file_counts(self) -> None:
+        """A bundle has many."""
+        self.file.write_bytes(pem_of(authority("another").certificate) + pem_of(authority().certificate))
+        bundle = self.file
+        alice = self.tls(self.alice, authority=str(bundle))
+        bob = self.tls(authority().issue("bob.example.com"))
+        self.meet(bob.server(Once(self.server)), alice.client_for_name(Once(self.client), "bob.example.com"))
+        self.assertTrue(self.client.ready)
+
+    def test_a_file_without_certificates_is_found_at_start(self) -> None:
+        """And not by the first push that fails."""
+        self.file.write_bytes(b"")
+        with self.assertRaises(ValueError):
+            self.tls(self.alice, authority=str(self.file))
+        self.file.unlink()
+        with self.assertRaises(FileNotFoundError):
+            self.tls(self.alice, authority=str(self.file))
+
+    def test_without_a_file_the_system_decides(self) -> None:
+        """Which knows our authority as little as any other."""
+        bob = self.tls(authority().issue("bob.example.com"))
+        alice = self.tls(self.alice)
+        self.meet(bob.server(Once(self.server)), alice.client_for_name(Once(self.client), "bob.example.com"))
+        self.assert_refused(self.client)
+
+
+class Fingerprints(SynchronousTestCase):
+    """Whether a certificate is the announced one (RFC 8122 §5)."""
+
+    DER = b"certificate"
+    SHA1 = Print("sha-1", hashlib.sha1(DER).digest())
+    SHA256 = Print("sha-256", hashlib.sha256(DER).digest())
+    SHA512 = Print("SHA-512", hashlib.sha512(DER).digest())
+    WRONG = Print("sha-256", bytes(32))
+
+    def test_table(self) -> None:
+        """[D-TLS-1] The strongest known hash decides; one match of it suffices; MD5 never counts."""
+        for announced, wanted in (
+            ([self.SHA256], True),
+            ([self.WRONG], False),
+            ([self.WRONG, self.SHA256], True),
+            ([self.SHA512], True),
+            ([self.SHA512, self.WRONG], True),
+            ([Print("sha-512", bytes(64)), self.SHA256], False),
+            ([Print("sha-384", hashlib.sha384(self.DER).digest())], True),
+            ([Print("md5", hashlib.md5(self.DER).digest())], False),
+            ([Print("sha3-256", hashlib.sha3_256(self.DER).digest()), self.SHA256], True),
+            ([self.SHA1], False),
+            ([], False),
+        ):
+            self.assertEqual(is_announced(self.DER, announced), wanted, announced)
+
+    def test_no_certificate_is_no_match(self) -> None:
+        """A peer that announces a fingerprint has to present a certificate."""
+        self.assertFalse(is_announced(None, [self.SHA256]))
+
+    def test_sha1_only_by_switch_and_never_against_a_stronger_one(self) -> None:
+        """For old peers; who says SHA-256 as well is held to it."""
+        self.assertTrue(is_announced(self.DER, [self.SHA1], allow_sha1=True))
+        self.assertFalse(is_announced(self.DER, [self.SHA1, self.WRONG], allow_sha1=True))
+        self.assertFalse(is_announced(self.DER, [Print("sha-1", bytes(20))], allow_sha1=True))
+
+    def test_ours_is_of_the_first_certificate(self) -> None:
+        """What our session descriptions say."""
+        der = identity_of("alice").der
+        self.assertEqual(fingerprint(der), hashlib.sha256(der).digest())
+        self.assertEqual(fingerprint(der, "sha-512"), hashlib.sha512(der).digest())
+
+    def test_a_plain_transport_has_no_certificate(self) -> None:
+        """TCP/MSRP."""
+        self.assertIs(peer_certificate(object()), None)

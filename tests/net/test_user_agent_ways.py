@@ -1,0 +1,162 @@
+"""The ways of a request to its peer: big ones over TCP, several addresses, connections that are lost."""
+
+from __future__ import annotations
+
+from twisted.internet.error import ConnectionDone
+
+from pushsvc.errors import TimedOut, Unreachable
+from pushsvc.net.sip_transport import IDLE_SECONDS
+from pushsvc.sip.codec import StreamParser, encode
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Request
+from tests.net.sides import BOB, CAROL, PORT, AgentTest, Side
+from tests.sip.values import make_request, make_response
+from tests.wires import listening
+
+
+class BigRequests(AgentTest):
+    """[D-SIP-1] More than 1300 octets."""
+
+    def test_go_over_tcp(self) -> None:
+        """An INVITE with a file offer nearly always is that big."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        exchange = self.result(self.alice.ask(size=1300))
+        self.assertEqual((str(exchange.hop), exchange.request.via.transport), (f"tcp:{BOB}:{PORT}", "TCP"))
+        self.assertEqual(bob.notes.lines, ["in tcp OPTIONS", "out tcp 200"])
+        self.assertEqual(self.result(self.alice.ask(size=0, cseq=2)).hop.transport, "udp")
+        self.assert_nothing_left(self.alice, bob)
+
+    def test_the_limit_is_on_the_whole_request(self) -> None:
+        """[D-SIP-1] 1300 octets go by datagram, 1301 do not."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        via = self.alice.agent.via(Hop("udp", BOB, PORT))
+        head = len(encode(make_request("OPTIONS", via=str(via), body=b"x" * 1000, cseq=1300))) - 1000
+        for size, transport in ((1300, "udp"), (1301, "tcp")):
+            exchange = self.result(self.alice.ask(size=size - head, cseq=size))
+            self.assertEqual(exchange.hop.transport, transport, size)
+
+    def test_fall_back_to_udp_where_tcp_is_refused(self) -> None:
+        """[D-SIP-1] A receiver without TCP is reached all the same."""
+        bob = Side(self.network, BOB, ("udp",))
+        bob.answering(200)
+        exchange = self.result(self.alice.ask(size=1300))
+        self.assertEqual((exchange.hop.transport, exchange.request.via.transport), ("udp", "UDP"))
+        self.assertTrue(self.network.clock.seconds() < 1)
+        self.assert_nothing_left(self.alice, bob)
+
+    def test_do_not_try_udp_when_tcp_was_there_and_said_nothing(self) -> None:
+        """Another 32 s of waiting would not make it speak."""
+        listening(self.network.host(BOB), PORT)
+        with self.assertRaises(TimedOut):
+            self.result(self.alice.ask(size=1300))
+        self.assertEqual(self.network.clock.seconds(), 32.0)
+        self.assert_nothing_left()
+
+    def test_answers_may_be_big_over_udp(self) -> None:
+        """The rule is about requests; an answer goes back the way the request came."""
+        bob = Side(self.network, BOB)
+        bob.answer = lambda request, source: bob.agent.respond(make_response(request, body=b"x" * 3000))
+        exchange = self.result(self.alice.ask())
+        self.assertEqual((len(exchange.response.body), exchange.hop.transport), (3000, "udp"))
+
+
+class SeveralAddresses(AgentTest):
+    """One after the other (RFC 3263 §4.3)."""
+
+    def test_the_next_one_answers_where_the_first_is_silent(self) -> None:
+        """A redundant pair keeps its promise when one half is down."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        exchange = self.result(self.alice.ask(to="sip:bob@both.example.com"))
+        self.assertEqual((exchange.hop.host, self.network.clock.seconds() > 32), (BOB, True))
+        self.assert_nothing_left(self.alice, bob)
+
+    def test_the_next_one_answers_where_the_first_refuses(self) -> None:
+        """Over TCP that is known at once; each attempt has a branch of its own."""
+        bob = Side(self.network, BOB, ("tcp",))
+        bob.answering(200)
+        exchange = self.result(self.alice.ask(to="sip:bob@both.example.com;transport=tcp"))
+        self.assertEqual(exchange.hop.host, BOB)
+        self.assertTrue(self.network.clock.seconds() < 1)
+
+    def test_the_other_family(self) -> None:
+        """A name with an IPv6 address, and we have no IPv6."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        self.assertEqual(self.result(self.alice.ask(to="sip:bob@six.example.com")).hop.host, BOB)
+
+    def test_an_overloaded_one_is_left_for_the_next(self) -> None:
+        """[D-SIP-10] 503 is about the server and not about the request."""
+        carol, bob = Side(self.network, CAROL), Side(self.network, BOB)
+        carol.answering(503)
+        bob.answering(486)
+        exchange = self.result(self.alice.ask(to="sip:bob@both.example.com"))
+        self.assertEqual((exchange.response.status, exchange.hop.host), (486, BOB))
+
+    def test_if_all_are_overloaded_that_is_the_answer(self) -> None:
+        """[D-SIP-10] Retry-After says when to come again; a dead second half does not hide it."""
+        carol = Side(self.network, CAROL)
+        carol.answering(503)
+        for listens in (("udp",), ()):
+            bob = Side(self.network, BOB, listens)
+            bob.answering(503)
+            exchange = self.result(self.alice.ask(to="sip:bob@both.example.com", cseq=len(listens) + 1))
+            self.assertEqual(exchange.response.status, 503)
+            self.network.run(bob.agent.stop())
+
+    def test_nobody_answers(self) -> None:
+        """The last failure is what is told."""
+        with self.assertRaisesRegex(Unreachable, "tcp:192.0.2.2:5060 cannot be reached"):
+            self.result(self.alice.ask(to="sip:bob@both.example.com;transport=tcp"))
+
+    def test_any_answer_is_an_answer(self) -> None:
+        """Only silence and 503 send us on."""
+        carol = Side(self.network, CAROL)
+        carol.answering(603)
+        self.assertEqual(self.result(self.alice.ask(to="sip:bob@both.example.com")).response.status, 603)
+
+
+class LostConnections(AgentTest):
+    """SIP over TCP, and the connection goes."""
+
+    def test_an_unanswered_request_fails_at_once(self) -> None:
+        """Not after 32 s; then the next address is tried."""
+        peer = listening(self.network.host(BOB), PORT)
+        asked = self.alice.ask("INVITE", to=f"sip:bob@{BOB};transport=tcp")
+        self.network.settle(1)
+        self.assertIn(b"INVITE", peer.octets)
+        peer.transport.abortConnection()
+        self.network.settle(0.1)
+        self.failureResultOf(asked, Unreachable)
+        self.assert_nothing_left(seconds=0)
+
+    def test_an_invite_that_rings_may_be_answered_over_another_connection(self) -> None:
+        """RFC 3261 §18.2.2: the callee opens one to our sent-by."""
+        bob = Side(self.network, BOB)
+        bob.answering(180)
+        asked = self.alice.ask("INVITE", to=f"sip:bob@{BOB};transport=tcp")
+        self.network.settle(1)
+        for stream in self.network.streams:
+            stream.abortConnection()
+        self.network.settle(1)
+        self.assertNoResult(asked)
+        ((invite, _),) = bob.requests
+        bob.agent.respond(make_response(invite))
+        self.assertEqual(self.result(asked).response.status, 200)
+        self.assertEqual(bob.notes.lines, ["in tcp INVITE", "out tcp 180", "out tcp 200"])
+
+    def test_a_push_that_rings_for_longer_than_streams_idle_keeps_its_stream(self) -> None:
+        """Somebody is asked whether to take it."""
+        peer = listening(self.network.host(BOB), PORT)
+        asked = self.alice.ask("INVITE", to=f"sip:bob@{BOB};transport=tcp")
+        self.network.settle(1)
+        (invite,) = StreamParser().feed(peer.octets)
+        assert isinstance(invite, Request)
+        peer.transport.write(encode(make_response(invite, 180)))
+        self.network.settle(2 * IDLE_SECONDS)
+        peer.transport.write(encode(make_response(invite)))
+        self.assertEqual(self.result(asked).response.status, 200)
+        self.network.settle(2 * IDLE_SECONDS)
+        self.assertIs(peer.lost, ConnectionDone)

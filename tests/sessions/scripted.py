@@ -1,0 +1,81 @@
+"""A user agent that says what the test says, for what stands directly on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from pushsvc.net.user_agent import Exchange, Make
+from pushsvc.sessions.floors import Floors
+from pushsvc.sip.headers import Via
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Message, Request, Response, reply_to
+from pushsvc.sip.uri import SipUri
+from tests.tokens import CountedTokens
+
+HOP = Hop("udp", "192.0.2.20", 5060)
+
+
+class ScriptedAgent:
+    """`sent` is all that went out, in order; requests wait until the test answers, fails or cancels them."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.next_hops: list[SipUri] = []
+        self.withdrawn: list[Request] = []
+        self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
+        self._count = 0
+
+    async def request(self, make: Make, next_hop: SipUri, provisional: Any = None) -> Exchange:
+        request = self._made(make, next_hop)
+        answered: Deferred[Response] = Deferred(lambda _: self.withdrawn.append(request))
+        self._waiting.append((request, answered, provisional))
+        return Exchange(request, HOP, await answered)
+
+    async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
+        return self._made(make, next_hop), HOP
+
+    def transmit(self, message: Message, hop: Hop) -> None:
+        self.sent.append(message)
+
+    def respond(self, response: Response) -> None:
+        self.sent.append(response)
+
+    def contact(self, user: str | None, transport: str) -> SipUri:
+        return SipUri("192.0.2.10", user=user)
+
+    # -- what the test does
+
+    def answer(self, status: int, *headers: tuple[str, str], body: bytes = b"") -> Response:
+        """Answer the oldest request that waits."""
+        request, answered, provisional = self._waiting[0]
+        response = reply_to(request, status, to_tag="bob-tag", headers=headers, body=body)
+        if status < 200:
+            provisional(response)
+        else:
+            del self._waiting[0]
+            answered.callback(response)
+        return response
+
+    def fail(self, error: Exception) -> None:
+        """Nobody answers the oldest request that waits."""
+        _, answered, _ = self._waiting.pop(0)
+        answered.errback(error)
+
+    def methods(self) -> list[str]:
+        """What was sent, in a few words."""
+        return [each.method if isinstance(each, Request) else str(each.status) for each in self.sent]
+
+    def _made(self, make: Make, next_hop: SipUri) -> Request:
+        self._count += 1
+        request = make(Via("UDP", "192.0.2.10", 5060, (("branch", f"z9hG4bK{self._count}"),)))
+        self.sent.append(request)
+        self.next_hops.append(next_hop)
+        return request
+
+
+def floors_on(agent: ScriptedAgent, clock: Clock, **facts: Any) -> Floors:
+    """Floors without MSRP."""
+    return Floors(agent, None, CountedTokens("t"), clock, **facts)  # type: ignore[arg-type]

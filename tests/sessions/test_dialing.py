@@ -1,0 +1,85 @@
+"""From a call to a session. Whole calls are in `tests.conversations`."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.errors import Refused, TimedOut, Unreachable
+from pushsvc.sessions.dialing import Call, Dialing
+from pushsvc.sessions.session import Session
+from pushsvc.sip.uri import SipUri
+from tests.agents import Agent
+from tests.sessions.scripted import ScriptedAgent
+from tests.sessions.values import BOB, FIELDS, file
+from tests.sim import Network
+
+
+class Calls(SynchronousTestCase):
+    """Alice dials; what is answered, the test says."""
+
+    def setUp(self) -> None:
+        self.clock, self.agent = Clock(), ScriptedAgent()
+        self.alice = Agent(Network(), "192.0.2.10", "alice")
+        self.begun: list[Session] = []
+        self.asked: list[tuple[str, int, int]] = []
+
+    def dial(self, **facts: object) -> Deferred[Session]:
+        floors = attrs.evolve(self.alice.floors, agent=self.agent)
+        call = Call(BOB, (file(path=()),), self._describe, "call", user="alice", **facts)  # type: ignore[arg-type]
+        dialing = Dialing(floors, call, self.begun.append, lambda session: None)
+        return Deferred.fromCoroutine(dialing.dial())
+
+    def _describe(self, contact: SipUri, interval: int, min_se: int) -> list[tuple[str, str]]:
+        self.asked.append((str(contact), interval, min_se))
+        return FIELDS
+
+    def test_the_invite_offers_the_files_by_paths_of_ours(self) -> None:
+        """[R-PSA-EST-8] [R-PSA-EST-10]"""
+        self.dial(session_expires=600)
+        (invite,) = self.agent.sent
+        (session,) = self.alice.msrp._sessions.values()
+        self.assertIn(f"a=path:{session.own}".encode(), invite.body)
+        self.assertEqual(self.asked, [("sip:alice@192.0.2.10", 600, 90)])
+        self.assertEqual((invite.uri, self.agent.next_hops), (BOB, [BOB]))
+
+    def test_it_goes_to_the_proxy_where_there_is_one(self) -> None:
+        """[R-PSA-EST-11]"""
+        proxy = SipUri.parse("sip:proxy.example.com;lr")
+        self.dial(route=proxy)
+        self.assertEqual(self.agent.next_hops, [proxy])
+        self.assertEqual(self.agent.sent[0].headers.get("route"), f"<{proxy}>")
+
+    def test_a_422_is_answered_with_what_is_enough_and_once(self) -> None:
+        """[R-PSA-EST-6]"""
+        dialing = self.dial(session_expires=90)
+        self.agent.answer(422, ("Min-SE", "300"))
+        self.agent.answer(422, ("Min-SE", "600"))
+        self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 422)
+        self.assertEqual([asked[1:] for asked in self.asked], [(90, 90), (300, 300)])
+        self.assertEqual([each.cseq.number for each in self.agent.sent], [1, 2])
+
+    def test_whatever_fails_leaves_no_msrp_session_behind(self) -> None:
+        failures = {
+            Refused: lambda: self.agent.answer(486),
+            TimedOut: lambda: self.agent.fail(TimedOut("no answer")),
+            Unreachable: lambda: self.agent.answer(200, ("Contact", "<tel:+1>")),
+        }
+        for error, happen in failures.items():
+            dialing = self.dial()
+            self.assertEqual(self.alice.msrp.sessions, 1)
+            happen()
+            self.failureResultOf(dialing, error)
+            self.assertEqual((self.alice.msrp.sessions, self.begun), (0, []))
+
+    def test_an_answer_that_cannot_be_used_is_acknowledged_and_ended(self) -> None:
+        """RFC 3261 §13.2.2.4."""
+        dialing = self.dial()
+        self.agent.answer(200, ("Contact", f"<{BOB}>"), body=b"rubbish")
+        self.assertFalse(self.failureResultOf(dialing, Unreachable).value.retry)
+        self.assertEqual(self.agent.methods(), ["INVITE", "ACK", "BYE"])
+        self.assertEqual(len(self.begun), 1)
+        self.agent.answer(200)
+        self.assertEqual(self.alice.msrp.sessions, 0)

@@ -1,0 +1,72 @@
+"""One media line."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc import sdp
+from pushsvc.errors import Refused, Unreachable
+from pushsvc.sessions.line import Line
+from tests.sessions.values import answer, offer
+
+
+class Msrp:
+    """A session whose content is on its way until the test says otherwise."""
+
+    def __init__(self) -> None:
+        self.receipt: Deferred[object] = Deferred()
+        self.peer_path: object = ()
+        self.fingerprints: object = ()
+
+    def send(self, content: object, progress: object) -> Deferred[object]:
+        return self.receipt
+
+
+class Lines(SynchronousTestCase):
+    """Offered by us."""
+
+    def setUp(self) -> None:
+        self.offer = offer("a")
+        self.msrp = Msrp()
+        self.line = Line(sdp.media(self.offer)[0], self.msrp)  # type: ignore[arg-type]
+
+    def answered(self, answer: sdp.Description) -> sdp.MediaOffer:
+        (view,) = sdp.answered(self.offer, answer)
+        return view
+
+    def test_a_line_is_free_when_the_peer_has_its_content(self) -> None:
+        """RFC 5547 §8.6."""
+        self.assertEqual((self.line.is_open, self.line.is_free), (True, False))
+        sending = self.line.send(b"")  # type: ignore[arg-type]
+        self.assertFalse(self.line.is_free)
+        self.msrp.receipt.callback("receipt")
+        self.assertEqual(self.successResultOf(sending), "receipt")
+        self.assertEqual((self.line.is_open, self.line.is_free), (True, True))
+
+    def test_a_line_whose_content_failed_is_not(self) -> None:
+        """What the peer has of it, nobody knows."""
+        sending = self.line.send(b"")  # type: ignore[arg-type]
+        self.msrp.receipt.errback(Refused(413, "no"))
+        self.failureResultOf(sending, Refused)
+        self.assertFalse(self.line.is_free)
+
+    def test_nothing_is_sent_by_a_line_that_is_closed(self) -> None:
+        self.line.msrp = None
+        self.assertEqual((self.line.is_open, self.line.is_free), (False, True))
+        self.failureResultOf(self.line.send(b""), Unreachable)  # type: ignore[arg-type]
+
+    def test_the_answer_says_where_the_peer_is(self) -> None:
+        view = self.answered(answer(self.offer))
+        self.line.answered(view)
+        self.assertEqual((self.msrp.peer_path, self.msrp.fingerprints), (view.path, view.fingerprints))
+
+    def test_a_refusal_says_nothing(self) -> None:
+        self.line.answered(self.answered(answer(self.offer, False)))
+        self.assertEqual(self.msrp.peer_path, ())
+
+    def test_an_answer_that_cannot_be_used(self) -> None:
+        body = sdp.format(answer(self.offer)).replace(b"a=path", b"a=pfad")
+        with self.assertRaises(Unreachable) as caught:
+            self.line.answered(self.answered(sdp.parse(body)))
+        self.assertFalse(caught.exception.retry)

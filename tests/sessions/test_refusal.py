@@ -1,0 +1,28 @@
+"""Final answers as errors."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.sessions.refusal import refusal
+from pushsvc.sip.message import reply_to
+from tests.sessions.values import invite
+
+
+class Refusals(SynchronousTestCase):
+    """[D-SIP-10]"""
+
+    def test_which_are_worth_another_try(self) -> None:
+        worth = [status for status in range(300, 700) if refusal(reply_to(invite(), status)).retry]
+        self.assertEqual(worth, [408, 480, 482, 486, 491, 500, 502, 503, 504])
+
+    def test_the_words_of_the_peer_are_kept(self) -> None:
+        error = refusal(reply_to(invite(), 486, "In a meeting"))
+        self.assertEqual((error.status, error.reason, error.protocol), (486, "In a meeting", "sip"))
+
+    def test_retry_after_is_seconds_and_the_rest_of_it_does_not_count(self) -> None:
+        cases = {"18000;duration=3600": 18000.0, " 120 (in a meeting)": 120.0, "soon": None, "-1": None, "": None}
+        for text, seconds in cases.items():
+            answer = reply_to(invite(), 503, headers=[("Retry-After", text)])
+            self.assertEqual(refusal(answer).retry_after, seconds, text)
+        self.assertIsNone(refusal(reply_to(invite(), 503)).retry_after)
