@@ -82,6 +82,7 @@ class Agent:
         allow: tuple[str, ...] = push.RECEIVER_ALLOW,
         observers: tuple[Observer, ...] = (),
         identity: Identity | None = None,
+        tls: Tls | None = None,
         transfer: Transfer | None = None,
         max_sessions: int = 2000,
         **floors: Any,
@@ -94,7 +95,7 @@ class Agent:
         observer = Observers(observers)
         self.settings = Settings()
         self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
-        self.tls = Tls(identity or identity_of(name), self.host)
+        self.tls = tls or Tls(identity or identity_of(name))
         settings = MsrpSettings(transfer=transfer or Transfer())
         self.msrp = MsrpEndpoint(
             self.host, self.tls, self.tokens, observer, lambda host: succeed([]), settings, advertise=address

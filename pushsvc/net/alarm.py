@@ -44,11 +44,8 @@ class Alarm:
 
     def _look(self) -> None:
         self._call = None
-        at = self._at
-        if at is None:
-            return
-        if at > self._clock.seconds():
+        at, self._at = self._at, None
+        if at is not None and at > self._clock.seconds():
             self.set(at)
         else:
-            self._at = None
             self._ring()

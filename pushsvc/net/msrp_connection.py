@@ -7,6 +7,7 @@ reading while the peer does not read our replies. What comes in goes to msrp_hea
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -31,6 +32,7 @@ HANDSHAKE_SECONDS = 10.0
 PARTIAL_HEAD_SECONDS = 15.0
 WRITE_STALLED_SECONDS = 30.0
 REPLIES_UNREAD = 65536  # octets of replies that we hold for a peer that does not read
+ENOUGH = 65536  # octets that are worth a write of their own: each costs a TLS record and a pass through the system
 
 
 class Endpoint(Protocol):
@@ -74,6 +76,9 @@ class MsrpConnection(StreamProtocol):
         self._stalled = Alarm(clock, self.drop)
         self._sessions: dict[str, MsrpSession] = {}
         self._to_send: deque[MsrpSession] = deque()
+        self._gathered: list[bytes] = []
+        self._gathered_size = 0
+        self._gathering = False
         self._full = False
         self._replies_unread = 0
 
@@ -110,7 +115,7 @@ class MsrpConnection(StreamProtocol):
 
     def abort(self, octets: bytes, session: MsrpSession) -> None:
         self._observer.msrp(Direction.OUT, "SEND #", 0, session.call_id, self.peer)
-        self.transport.write(octets)
+        self._write(octets)
 
     # -- what comes in (`msrp_hearing.Carrier`)
 
@@ -131,6 +136,7 @@ class MsrpConnection(StreamProtocol):
     def close(self) -> None:
         """What was written still goes out, if the peer reads it in time; TLS announces the end (E.10 rule 9)."""
         if not self.closing:
+            self._write_gathered()
             self.closing = True
             self._idle.clear()
             self._partial.clear()
@@ -164,7 +170,7 @@ class MsrpConnection(StreamProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         try:
-            self._hear(data)
+            self._together(lambda: self._hear(data))
         except Exception:  # root: our mistake ends this connection, not the others
             self.log.failure("a bug: MSRP from {peer} was not dealt with", peer=self.peer)
             self.drop()
@@ -194,7 +200,6 @@ class MsrpConnection(StreamProtocol):
     def resumeProducing(self) -> None:
         self._full = False
         self._stalled.clear()
-        self._register_again()
         if self._replies_unread > REPLIES_UNREAD:
             self.transport.resumeProducing()  # type: ignore[attr-defined]
         self._replies_unread = 0
@@ -228,31 +233,48 @@ class MsrpConnection(StreamProtocol):
         elif heard or not self._partial.is_set:
             self._partial.after(PARTIAL_HEAD_SECONDS)
 
-    def _register_again(self) -> None:
-        """Where the peer has said goodbye over TLS while we were paused, Twisted closes the connection only now.
-
-        Until the producer is unregistered it neither reads nor writes, so that nobody would hear of the end.
-        """
-        if self.secure:
-            self.transport.unregisterProducer()  # type: ignore[attr-defined]
-            self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
-
     def _produce(self) -> None:
         """One chunk of each session in turn, until the transport is full (rule A-44)."""
+        self._together(self._take_chunks)
+
+    def _take_chunks(self) -> None:
         while self._to_send and not self._full:
             session = self._to_send.popleft()
             frame = session.next_chunk()
             if frame is not None:
                 self._to_send.append(session)
                 self._observer.msrp(Direction.OUT, frame.summary, frame.size, session.call_id, self.peer)
-                self.transport.write(frame.octets)
+                self._write(frame.octets)
 
     def _transmit(self, head: Send | Reply | Report, call_id: str) -> None:
         octets = encode(head)
         self._observer.msrp(Direction.OUT, summary(head), 0, call_id, self.peer)
-        self.transport.write(octets)
+        self._write(octets)
         if self._full:
             self._hold(len(octets))
+
+    def _write(self, octets: bytes) -> None:
+        self._gathered.append(octets)
+        self._gathered_size += len(octets)
+        if not self._gathering or self._gathered_size >= ENOUGH:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered, self._gathered_size = self._gathered, [], 0
+        if gathered:
+            self.transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+
+    def _together(self, work: Callable[[], None]) -> None:
+        """What this writes goes out together."""
+        if self._gathering:
+            work()
+            return
+        self._gathering = True
+        try:
+            work()
+        finally:
+            self._gathering = False
+            self._write_gathered()
 
     def _hold(self, octets: int) -> None:
         before, self._replies_unread = self._replies_unread, self._replies_unread + octets

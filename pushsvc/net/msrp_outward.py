@@ -19,6 +19,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.locate import MAX_ADDRESSES, Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.tls import Tls, fingerprint
+from pushsvc.net.tls_transport import TlsTransport
 
 # A connection of ours, to be put on a transport: secure or not, and whom to tell when it is gone.
 Make = Callable[[bool, Callable[[], None]], MsrpConnection]
@@ -115,6 +116,9 @@ class Outward:
         attempt.addCallbacks(
             lambda connection: self._opened(opening, connection), lambda why: self._failed(opening, why)
         )
+        attempt.addErrback(
+            lambda bug: self.log.failure("a bug: whoever waits for {way} was not told", bug, way=str(way))
+        )
 
     def _opened(self, opening: _Opening, connection: MsrpConnection) -> None:
         del self._opening[opening.way]
@@ -148,7 +152,7 @@ class Outward:
     async def _shaken_hands(self, way: Way, address: str, patience: float) -> MsrpConnection:
         make = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
         wire: Any = await make(self._reactor, address, way.port, patience).connect(self._factory(way))
-        connection: MsrpConnection = getattr(wire, "wrappedProtocol", wire)
+        connection: MsrpConnection = wire.wrapped if isinstance(wire, TlsTransport) else wire  # type: ignore[assignment]
         try:
             return await connection.ready
         except CancelledError:
@@ -160,10 +164,10 @@ class Outward:
         if not way.secure:
             return factory
         if way.announced:
-            return self._tls.client(factory)
+            return self._tls.client(factory, way.host)
         try:
             return self._tls.client_for_name(factory, way.host)
-        except UnicodeError:
+        except ValueError:
             raise Unreachable(f"no certificate can be for {way.host}", retry=False) from None
 
     def _build(self, way: Way) -> MsrpConnection:

@@ -155,8 +155,8 @@ class Receiving:
         self._give_up(message_id, why)
 
     def _give_up(self, message_id: str, why: str) -> None:
-        self._drop(message_id, why)
         self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
+        self._drop(message_id, why)  # last: its owner may end the session at that
 
     def _complete(self, message_id: str) -> None:
         sink = self._take(message_id)

@@ -9,32 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import attrs
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from service_identity import VerificationError
-from twisted.internet.interfaces import (
-    IAddress,
-    IOpenSSLClientConnectionCreator,
-    IOpenSSLServerConnectionCreator,
-    IProtocolFactory,
-    IReactorTime,
-)
-from twisted.internet.ssl import Certificate as TrustedCertificate
-from twisted.internet.ssl import (
-    KeyPair,
-    PrivateCertificate,
-    optionsForClientTLS,
-    platformTrust,
-    trustRootFromCertificates,
-)
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import extract_patterns
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pushsvc.net.identity import Identity
+from pushsvc.net.locate import is_address
+from pushsvc.net.tls_transport import Side, TlsFactory
 
 # Strongest first: of several fingerprints only those of the strongest known hash count (RFC 8122 §5).
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
@@ -87,32 +74,8 @@ def peer_certificate(transport: object) -> bytes | None:
 
 def is_identity_failure(reason: Failure) -> bool:
     """Whether a handshake failed because the chain or the name of the peer's certificate is not as it must be."""
-    if reason.check(VerificationError):
-        return True
-    errors = reason.value.args[0] if reason.check(SSL.Error) and reason.value and reason.value.args else ()
-    return any("certificate verify failed" in str(error) for error in errors)
-
-
-@implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
-@attrs.define(eq=False)
-class _FromContext:
-    """Every connection from one context: making one is cheap, making a context is not."""
-
-    context: SSL.Context
-
-    def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
-        return SSL.Connection(self.context, None)
-
-    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
-        return SSL.Connection(self.context, None)
-
-
-class _Door(TLSMemoryBIOFactory):
-    """A factory that builds no protocol refuses the connection, with TLS as without."""
-
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
-        wrapped = self.wrappedFactory.buildProtocol(addr)
-        return None if wrapped is None else self.protocol(self, wrapped)
+    chain = reason.check(SSL.Error) is not None and "certificate verify failed" in str(reason.value)
+    return chain or reason.check(VerificationError, CertificateError) is not None
 
 
 class Tls:
@@ -126,46 +89,49 @@ class Tls:
     def __init__(
         self,
         identity: Identity,
-        clock: IReactorTime,
         *,
         ask_client: bool = True,
         insist: bool = False,
         min_version: str = "1.2",
         authority: str | None = None,
     ) -> None:
-        self.identity = identity
-        self._clock = clock
         self._asking = (SSL.VERIFY_PEER if ask_client else SSL.VERIFY_NONE) | (
             SSL.VERIFY_FAIL_IF_NO_PEER_CERT if ask_client and insist else 0
         )
         self._min_version = PROTOCOLS[min_version]
-        self._trust: Any = platformTrust() if authority is None else _trust_of(Path(authority))
-        self._server = _FromContext(self._context(self._asking))
-        self._client = _FromContext(self._context(SSL.VERIFY_NONE))
+        self._authorities = None if authority is None else _certificates_of(Path(authority))
+        self._trusting_client: SSL.Context | None = None
+        self.renew(identity)
+
+    def server(self, factory: IProtocolFactory) -> TlsFactory:
+        """The factory, with TLS under its protocols; we are the TLS server."""
+        return TlsFactory(Side(self._accept), factory)
+
+    def client(self, factory: IProtocolFactory, host: str) -> TlsFactory:
+        """The same as TLS client. Any certificate is taken; whoever connects compares it with what was announced."""
+        return TlsFactory(Side(lambda: self._connect(self._client, host)), factory)
+
+    def client_for_name(self, factory: IProtocolFactory, host: str) -> TlsFactory:
+        """The same where nothing was announced: chain and name of the certificate must fit `host` (E.10 rule 3).
+
+        Raises ValueError for what cannot be the name of anything.
+        """
+        wanted = IPAddress_ID(host) if is_address(host) else DNS_ID(host)
+
+        def verify(connection: SSL.Connection) -> None:
+            certificate = connection.get_peer_certificate(as_cryptography=True)
+            verify_service_identity([] if certificate is None else extract_patterns(certificate), [wanted], [])
+
+        return TlsFactory(Side(lambda: self._connect(self._trusting(), host), verify), factory)
 
     def renew(self, identity: Identity) -> None:
         """Present this certificate from now on."""
         self.identity = identity
-        self._server.context = self._context(self._asking)
-        self._client.context = self._context(SSL.VERIFY_NONE)
+        self._server = self._context(self._asking, _take_any)
+        self._client = self._context(SSL.VERIFY_NONE)
+        self._trusting_client = None
 
-    def server(self, factory: IProtocolFactory) -> IProtocolFactory:
-        """The factory, with TLS under its protocols; we are the TLS server."""
-        wrapped: IProtocolFactory = _Door(self._server, False, factory, self._clock)
-        return wrapped
-
-    def client(self, factory: IProtocolFactory) -> IProtocolFactory:
-        """The same as TLS client. Any certificate is taken; whoever connects compares it with what was announced."""
-        wrapped: IProtocolFactory = TLSMemoryBIOFactory(self._client, True, factory, self._clock)
-        return wrapped
-
-    def client_for_name(self, factory: IProtocolFactory, host: str) -> IProtocolFactory:
-        """The same where nothing was announced: chain and name of the certificate must fit `host` (E.10 rule 3)."""
-        creator = optionsForClientTLS(host, trustRoot=self._trust, clientCertificate=self._own_certificate())
-        wrapped: IProtocolFactory = TLSMemoryBIOFactory(creator, True, factory, self._clock)
-        return wrapped
-
-    def _context(self, asking: int) -> SSL.Context:
+    def _context(self, asking: int, judge: Callable[..., bool] | None = None) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(self._min_version)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
@@ -173,21 +139,37 @@ class Tls:
         context.set_cipher_list(AEAD)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         self.identity.equip(context)
-        context.set_verify(asking, _take_any)
+        context.set_verify(asking, judge)
         return context
 
-    def _own_certificate(self) -> PrivateCertificate:
-        key = KeyPair(self.identity.private_key)
-        own: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(
-            TrustedCertificate(self.identity.chain[0]), key
-        )
-        return own
+    def _trusting(self) -> SSL.Context:
+        """Made when first needed: the system's authorities are a megabyte, and most peers announce fingerprints."""
+        if self._trusting_client is not None:
+            return self._trusting_client
+        context = self._trusting_client = self._context(SSL.VERIFY_PEER)
+        store = context.get_cert_store()
+        if self._authorities is None or store is None:
+            context.set_default_verify_paths()
+        else:
+            for certificate in self._authorities:
+                store.add_cert(certificate)
+        return context
+
+    def _accept(self) -> SSL.Connection:
+        connection = SSL.Connection(self._server, None)
+        connection.set_accept_state()
+        return connection
+
+    def _connect(self, context: SSL.Context, host: str) -> SSL.Connection:
+        connection = SSL.Connection(context, None)
+        connection.set_connect_state()
+        if not is_address(host):  # RFC 6066 §3: names only
+            connection.set_tlsext_host_name(host.encode("idna"))
+        return connection
 
 
-def _trust_of(authorities: Path) -> Any:
-    certificates = x509.load_pem_x509_certificates(authorities.read_bytes())
-    roots = [TrustedCertificate(crypto.X509.from_cryptography(each)) for each in certificates]
-    return trustRootFromCertificates(roots)
+def _certificates_of(file: Path) -> list[crypto.X509]:
+    return [crypto.X509.from_cryptography(each) for each in x509.load_pem_x509_certificates(file.read_bytes())]
 
 
 def _take_any(connection: object, certificate: object, error: int, depth: int, ok: int) -> bool:

@@ -90,6 +90,7 @@ SIP: Mapping[int, State] = {
     420: State.REJECTED,
     429: _LATER,
     480: _LATER,
+    482: _LATER,  # our own INVITE, by TCP and again by UDP after the stream broke
     486: _LATER,
     488: State.REJECTED,
     491: _LATER,

@@ -57,7 +57,6 @@ class Network:
         )
         self._tls = Tls(
             self.identity,
-            reactor,
             ask_client=config.tls.client_certificate is not ClientCertificate.NONE,
             insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
             min_version=config.tls.min_version.value,

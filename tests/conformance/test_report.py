@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.conformance.report import CHAPTERS, Requirement, claims, report, requirements, unknown
+from tests.conformance.report import CHAPTERS, REPORT, Requirement, claims, report, requirements, unknown
 
 TESTS = '''
 class Folding:
@@ -77,3 +77,12 @@ class Report(SynchronousTestCase):
             homes = [prefix for prefix, _ in CHAPTERS if requirement.id.startswith(f"{prefix}-")]
             self.assertEqual(len(homes), 1, requirement.id)
             self.assertIn(requirement.who, ("S", "R", "both", "core"))
+
+
+class TheCommittedPage(SynchronousTestCase):
+    """What is claimed in docs/ is what the tests claim today."""
+
+    def test_it_is_the_one_that_make_docs_writes(self) -> None:
+        required, claimed = requirements(), claims()
+        self.assertEqual(unknown(required, claimed), {})
+        self.assertEqual(REPORT.read_text(), report(required, claimed), "run make docs, and commit what it writes")

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from OpenSSL import crypto
 
 from pushsvc.net.identity import Identity
+from pushsvc.net.tls import Tls
 
 
 @cache
@@ -30,3 +31,9 @@ def steady_identity(name: str) -> Identity:
         .sign(key, None)
     )
     return Identity((crypto.X509.from_cryptography(certificate),), crypto.PKey.from_cryptography_key(key))
+
+
+@cache
+def steady_tls(name: str) -> Tls:
+    """Their contexts, too: making some for each of hundreds of conversations takes longer than these."""
+    return Tls(steady_identity(name))

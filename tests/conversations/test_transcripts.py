@@ -124,12 +124,12 @@ class Flows(SynchronousTestCase):
         session = self.dialed(notice=NOTICE, pattern=PATTERN)
         first = self.pushed(session, 0, "notice", NOTICE)
         second = self.pushed(session, 1, "pattern", PATTERN)
-        self.network.run(first)
-        closing = Deferred.fromCoroutine(session.close_lines([0]))
-        self.settle_until("receiver 200", 2)
+        self.settle_until("sender SEND 1-2048/5000", 1)
         slow = self.receiving_stream()
-        slow.pauseProducing()  # the second chunk is under way for as long as the re-INVITE takes
-        self.network.run(closing)
+        slow.pauseProducing()  # the next chunk is under way for as long as the re-INVITE takes
+        self.network.run(first)
+        self.settle_until("receiver 200", 2)
+        self.network.run(Deferred.fromCoroutine(session.close_lines([0])))
         self.settle_until("sender ACK", 2)
         slow.resumeProducing()
         self.network.run(second)
@@ -274,9 +274,12 @@ class Flows(SynchronousTestCase):
         sending = self.pushed(session, 0, "pattern", PATTERN)
         self.settle_until("sender SEND 1-*/5000", 1)
         (receiving,) = self.receiver.sessions._sessions.values()
-        self.receiving_stream().peer.pauseProducing()  # the reply to the first chunk comes too late
+        slow = self.receiving_stream()
+        slow.peer.pauseProducing()  # the reply to the first chunk comes too late
+        slow.pauseProducing()
         receiving.close("no room")
-        self.network.settle(0.05)
+        self.settle_until("sender 200 BYE", 1)
+        slow.resumeProducing()
         self.failureResultOf(sending, Unreachable)
         self.network.settle(1.0)
         self.assertEqual([each.discarded for each in self.kept], ["the session was closed"])

@@ -11,7 +11,7 @@ from pushsvc.errors import DeliveryError
 from pushsvc.sessions import Invitation, Session
 from tests.agents import Kept, Octets
 from tests.conversations.case import TO_BOB, ConversationCase
-from tests.conversations.steady import steady_identity
+from tests.conversations.steady import steady_tls
 from tests.sim import Weather
 
 STORM = {"loss": 0.3, "duplicate": 0.1, "jitter": 0.5}
@@ -98,7 +98,7 @@ class Story:
 
     def some_contents(self) -> Iterator[Octets]:
         for _ in range(self.chance.randint(1, 3)):
-            yield Octets(self.chance.randbytes(self.chance.choice((0, 100, 5000, 150_000))))
+            yield Octets(self.chance.randbytes(self.chance.choice((0, 100, 5000, 70_000))))
 
 
 class BadWeather(ConversationCase):
@@ -122,8 +122,8 @@ class BadWeather(ConversationCase):
             self.tell(seed, udp=True, gone=gone, at=chance.random() * 5)
 
     def tell(self, seed: int, *, udp: bool = False, gone: str = "", at: float = 0.0, **weather: float) -> None:
-        steady = [{"identity": steady_identity(name)} for name in ("alice", "bob")]
-        self.begin(Weather(**STORM | weather), seed, udp=udp, alice=steady[0], bob=steady[1])  # type: ignore[arg-type]
+        alice, bob = ({"tls": steady_tls(name)} for name in ("alice", "bob"))
+        self.begin(Weather(**STORM | weather), seed, udp=udp, alice=alice, bob=bob)  # type: ignore[arg-type]
         if gone:
             self.network.clock.callLater(at, self.network.unplug, gone)
         story = Story(self, seed)

@@ -37,6 +37,13 @@ class Authority:
         certificate = _built(host, key.public_key(), self.certificate.subject, end).sign(self.key, hashes.SHA256())
         return Identity((crypto.X509.from_cryptography(certificate),), crypto.PKey.from_cryptography_key(key))
 
+    def deputy(self) -> Authority:
+        """An authority that this one stands up for."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _built("deputy", key.public_key(), self.certificate.subject, END)
+        builder = builder.add_extension(x509.BasicConstraints(True, None), True)
+        return Authority(builder.sign(self.key, hashes.SHA256()), key)
+
 
 @cache
 def authority(name: str = "authority") -> Authority:

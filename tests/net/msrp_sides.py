@@ -128,7 +128,7 @@ class Side:
     ) -> None:
         self.address = address
         self.notes = Notes()
-        self.tls = Tls(identity_of(name), network.clock)
+        self.tls = Tls(identity_of(name))
         self.endpoint = MsrpEndpoint(
             network.host(address),
             self.tls,

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.errors import Refused
+from pushsvc.errors import Misuse, Refused
 from pushsvc.msrp.chunk import Flag, Reply, Report, Send
 from pushsvc.net.msrp_receiving import NOTHING, Receiving, Wanted
 from tests.msrp.values import RECEIVER, make_send
@@ -27,6 +27,7 @@ class ReceivingTest(SynchronousTestCase):
         self.shelf = Shelf()
         self.sent: list[Reply | Report] = []
         self.stalled = 0
+        self.done: list[bool] = []
         self.receiving = self.receive(self.shelf.wanted())
 
     def receive(self, wanted: Wanted) -> Receiving:
@@ -38,6 +39,7 @@ class ReceivingTest(SynchronousTestCase):
             self.sent.append,
             self._stall,
             CountedTokens("b"),
+            lambda: self.done.append(self.receiving.is_done),
         )
 
     def _stall(self) -> None:
@@ -81,6 +83,18 @@ class Taken(ReceivingTest):
         durable.callback(None)
         self.assertEqual(self.statuses(), [200])
 
+    def test_it_is_done_when_the_last_content_has_been_answered(self) -> None:
+        """A receiver that drains lets it finish, and hears when it has."""
+        self.receiving = self.receive(self.shelf.wanted(one_content=False))
+        self.assertFalse(self.receiving.is_done)
+        self.shelf.facts["durable"] = durable = Deferred()
+        self.chunk(b"one", message_id="mid1")
+        self.shelf.facts.clear()
+        self.assertEqual((self.done, self.receiving.is_done), ([], False))
+        self.chunk(b"two", message_id="mid2")
+        durable.callback(None)
+        self.assertEqual((self.done, self.receiving.is_done, self.statuses()), ([False, True], True, [200, 200]))
+
     def test_a_success_report_is_sent_when_it_is_durable(self) -> None:
         """Where the sender asked for one."""
         self.shelf.facts["durable"] = durable = Deferred()
@@ -106,6 +120,8 @@ class Taken(ReceivingTest):
         self.chunk(b"", content_type=None)
         self.chunk(b"hello")
         self.assertEqual(self.statuses(), [200, 415])
+        with self.assertRaises(Misuse):
+            NOTHING.make_sink(make_send())
 
 
 class NotTaken(ReceivingTest):

@@ -160,6 +160,26 @@ class Carried(SessionTest):
         self.failureResultOf(first)
         self.session.send(Octets(b"world"))
 
+    def test_it_is_done_when_its_content_has_gone_or_come(self) -> None:
+        """A service that drains waits for it, and for no longer."""
+        done: list[bool] = []
+        self.session.on_done = lambda: done.append(self.session.is_done)
+        self.session.receive(Shelf().wanted(one_content=False))
+        self.bind()
+        self.assertFalse(self.session.is_done)
+        self.comes_in(b"half")
+        self.assertEqual((done, self.session.is_done), ([], False))
+        self.comes_in(b"half", Flag.ABORTED)
+        self.session.begun(make_send(message_id="mid2", byte_range=(1, 5, 5)))
+        self.session.data(memoryview(b"hello"))
+        self.session.ended(Flag.COMPLETE)
+        self.assertEqual(done, [True, True])
+        sent = self.session.send(Octets(b"hello"))
+        self.assertFalse(self.session.is_done)
+        sent.cancel()
+        self.failureResultOf(sent)
+        self.assertTrue(self.session.is_done)
+
 
 class Uncarried(SessionTest):
     """Without a connection, before it or after it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IProtocolFactory
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -18,6 +19,7 @@ from zope.interface import implementer
 
 from pushsvc.net.identity import Identity
 from pushsvc.net.tls import Tls, fingerprint, is_announced, is_identity_failure, peer_certificate
+from pushsvc.net.tls_transport import Side, TlsFactory
 from tests.identities import identity_of
 from tests.net.authorities import authority, pem_of
 from tests.sim import Network
@@ -79,6 +81,21 @@ class Anonymous:
         return SSL.Connection(self.context, None)
 
 
+class Greeted:
+    """A server that keeps the names that it is greeted with."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.names: list[bytes | None] = []
+        self.context = SSL.Context(SSL.TLS_METHOD)
+        self.context.set_tlsext_servername_callback(lambda connection: self.names.append(connection.get_servername()))
+        identity.equip(self.context)
+
+    def accept(self) -> SSL.Connection:
+        connection = SSL.Connection(self.context, None)
+        connection.set_accept_state()
+        return connection
+
+
 class Handshakes(SynchronousTestCase):
     """Two ends on a network."""
 
@@ -89,11 +106,11 @@ class Handshakes(SynchronousTestCase):
         self.alice, self.bob = identity_of("alice"), identity_of("bob")
 
     def tls(self, identity: Identity, **options: Any) -> Tls:
-        return Tls(identity, self.network.clock, **options)  # type: ignore[arg-type]
+        return Tls(identity, **options)
 
     def meet(self, serving: IProtocolFactory, calling: IProtocolFactory) -> None:
         self.there.listenTCP(PORT, serving)
-        self.here.connectTCP("192.0.2.2", PORT, calling)
+        TCP4ClientEndpoint(self.here, "192.0.2.2", PORT).connect(calling)
         self.network.settle(2)
 
     def assert_refused(self, end: End) -> None:
@@ -106,13 +123,15 @@ class AnyCertificate(Handshakes):
 
     def test_both_sides_learn_the_certificate_of_the_other(self) -> None:
         """[D-TLS-1] What is compared with the session description is what was really presented."""
-        self.meet(self.tls(self.bob).server(Once(self.server)), self.tls(self.alice).client(Once(self.client)))
+        self.meet(
+            self.tls(self.bob).server(Once(self.server)), self.tls(self.alice).client(Once(self.client), "192.0.2.2")
+        )
         self.assertEqual((self.client.saw, self.server.saw), (self.bob.der, self.alice.der))
 
     def test_a_server_that_does_not_ask_sees_no_certificate(self) -> None:
         """tls.client_certificate = "none"."""
         bob = self.tls(self.bob, ask_client=False)
-        self.meet(bob.server(Once(self.server)), self.tls(self.alice).client(Once(self.client)))
+        self.meet(bob.server(Once(self.server)), self.tls(self.alice).client(Once(self.client), "192.0.2.2"))
         self.assertEqual((self.client.saw, self.server.saw, self.server.ready), (self.bob.der, None, True))
 
     def test_a_client_without_certificate_is_refused_where_one_is_required(self) -> None:
@@ -139,13 +158,22 @@ class AnyCertificate(Handshakes):
         tls = self.tls(self.bob)
         serving = tls.server(Once(self.server))
         tls.renew(identity_of("carol"))
-        self.meet(serving, self.tls(self.alice).client(Once(self.client)))
+        self.meet(serving, self.tls(self.alice).client(Once(self.client), "192.0.2.2"))
         self.assertEqual(self.client.saw, identity_of("carol").der)
         self.assertEqual(tls.identity.der, identity_of("carol").der)
 
+    def test_the_name_is_sent_with_the_greeting(self) -> None:
+        """[D-TLS-1] E.10 rule 1: SNI, for hosts that serve several; an address is no name (RFC 6066 §3)."""
+        for host, sent in (("bob.example.com", b"bob.example.com"), ("192.0.2.2", None), ("2001:db8::2", None)):
+            self.setUp()
+            serving = Greeted(self.bob)
+            factory = TlsFactory(Side(serving.accept), Once(self.server))
+            self.meet(factory, self.tls(self.alice).client(Once(self.client), host))
+            self.assertEqual((serving.names, self.client.ready), ([sent], True))
+
     def test_a_factory_that_builds_nothing_turns_the_caller_away(self) -> None:
         """Too many connections is no reason for a traceback and a socket that nobody closes."""
-        self.meet(self.tls(self.bob).server(Once(None)), self.tls(self.alice).client(Once(self.client)))
+        self.meet(self.tls(self.bob).server(Once(None)), self.tls(self.alice).client(Once(self.client), "192.0.2.2"))
         self.assert_refused(self.client)
 
 
@@ -181,6 +209,15 @@ class ByName(Handshakes):
             self.call(identity, "bob.example.com")
             self.assert_refused(self.client)
             self.assertTrue(self.client.lost and is_identity_failure(self.client.lost))
+
+    def test_the_chain_is_presented_with_the_certificate(self) -> None:
+        """Peers know the root alone."""
+        deputy = authority().deputy()
+        leaf = deputy.issue("bob.example.com")
+        whole = attrs.evolve(leaf, chain=(*leaf.chain, crypto.X509.from_cryptography(deputy.certificate)))
+        for identity, ready in ((leaf, False), (whole, True)):
+            self.call(identity, "bob.example.com")
+            self.assertEqual(self.client.ready, ready)
 
     def test_every_authority_of_the_file_counts(self) -> None:
         """A bundle has many."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,23 @@ BOB = "sip:bob@example.com"
 def at_once(call: Callable[[], Any]) -> Deferred[Any]:
     """The thread of tests: it is this one."""
     return maybeDeferred(call)
+
+
+@cache
+def _empty() -> bytes:
+    """An outbox's database file as it is after its migrations, which take longer than most tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "queue.db"
+        Database.open(path).close()
+        return path.read_bytes()
+
+
+def opened(path: Path) -> Database:
+    """The database at `path`, an empty one when there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_empty())
+    return Database.open(path)
 
 
 class CountingTokens:
@@ -52,7 +71,7 @@ class OutboxCase(SynchronousTestCase):
         self.tokens = CountingTokens()
         self.store = ContentStore(self.state / "content", in_thread, self.tokens, floor=0)
         self.store.start()
-        self.database = Database.open(self.state / "queue.db")
+        self.database = opened(self.state / "queue.db")
         self.outbox = Outbox(self.database, self.store, in_thread)
 
     def _close(self) -> None:
