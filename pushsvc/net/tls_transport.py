@@ -19,7 +19,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 RECORD = 16384  # the most octets of content in one TLS record (RFC 8446 §5.1)
-RECORD_OVERHEAD = 64  # octets that a record adds, rounded up
+AT_ONCE = 5 * RECORD  # octets given to OpenSSL together: glibc maps and unmaps memory for each buffer above 128 KiB
+AT_ONCE_OVERHEAD = 1024  # octets that TLS adds to that, rounded up
 
 
 @attrs.frozen
@@ -182,12 +183,13 @@ class TlsTransport(Protocol):
             self._fail(ended)
 
     def _write(self, data: bytes) -> None:
+        view = memoryview(data)
         try:
-            self._tls.sendall(data)
+            for begin in range(0, len(data), AT_ONCE):
+                self._tls.sendall(view[begin : begin + AT_ONCE])
+                self._flush(AT_ONCE + AT_ONCE_OVERHEAD)
         except SSL.Error:
             self._fail(Failure())
-        else:
-            self._flush(len(data) + (len(data) // RECORD + 1) * RECORD_OVERHEAD)
 
     def _say_goodbye(self) -> None:
         with suppress(SSL.Error):

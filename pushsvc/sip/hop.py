@@ -20,7 +20,7 @@ class Hop:
     host: str
     port: int
     connection: int | None = None
-    """The stream that it came on, to be answered on."""
+    """The stream or socket that it came on, to be answered on."""
     name: str = ""
     """The host name that a TLS certificate must carry."""
 

@@ -91,9 +91,8 @@ class Network:
         return {"sip": sip, "msrp": msrp}
 
     def close(self) -> Deferred[Any]:
-        """Close every listener and connection."""
-        closing = [self.agent.stop(), *self.msrp.stop_listening()]
-        self.msrp.stop()
+        """Close every listener and connection; fires when the last replies are out."""
+        closing = [self.agent.stop(), *self.msrp.stop_listening(), self.msrp.stop()]
         return gatherResults(closing, consumeErrors=True)
 
     def renew(self, identity: Identity) -> None:
