@@ -40,7 +40,7 @@ docs: $(VENV)/.has-docs
 	$(BIN)/pydoctor --quiet --warnings-as-errors
 
 clean:
-	rm -rf $(VENV) build var _trial_temp* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build var _trial_temp* .mypy_cache .ruff_cache .hypothesis pushsvc.egg-info twisted/plugins/dropin.cache
 
 # One stamp for each set of extras; made again when the metadata changes.
 $(VENV)/.has-%: setup.cfg pyproject.toml | $(BIN)/pip
