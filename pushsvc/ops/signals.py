@@ -75,7 +75,7 @@ class SignalService(Service):
         self.log.info("reload asked for")
         try:
             self._reload()
-        except Exception:
+        except Exception:  # root: a reload that breaks must not cost what runs
             self.log.failure("reload failed, the old configuration stays")
 
     def terminate(self) -> None:

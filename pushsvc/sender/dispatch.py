@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from pushsvc.errors import Misuse, Withdrawn
+from pushsvc.errors import Withdrawn
 from pushsvc.machine import Tokens
 from pushsvc.sender.attempts import Deliver, Progress, Running
 from pushsvc.sender.clock_watch import ClockWatch
@@ -20,6 +22,7 @@ from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_records import Cancelling, Claim, Turn
 from pushsvc.sender.outcome import OPEN, SUCCESS, Outcome, RetryPolicy, State, judge, merged
 
+OUTBOX_TROUBLE = (SQLAlchemyError, OSError)  # a full disk, mostly
 TROUBLE = 5.0  # seconds until the outbox is asked again after it failed
 FULL = 1.0  # seconds until newcomers are looked at for their deadlines when no slot is free
 WITHDRAWAL = 5.0  # seconds that withdrawn attempts get for their CANCEL or BYE
@@ -90,7 +93,7 @@ class Dispatch(Service):
         self._look_again = True
         if not self._looking and self.running and not self._draining:
             self._looking = True
-            Deferred.fromCoroutine(self._look()).addErrback(lambda failure: self.log.failure("dispatch broke", failure))
+            Deferred.fromCoroutine(self._look()).addErrback(self._not_looked)
 
     def progress(self, recipient: int) -> Progress | None:
         """How far the attempt at this recipient is; None when none runs."""
@@ -140,13 +143,13 @@ class Dispatch(Service):
                 self._check_clock()
                 turn = await self._outbox.turn(self._clock.seconds(), self._concurrency - len(self._attempts))
                 await self._take(turn)
-        except Exception:
-            # The outbox is in trouble (a full disk, mostly), and says so in its own words.
-            self.log.failure("the outbox cannot be read")
-            self._set_alarm(self._clock.seconds() + TROUBLE)
         finally:
             self._looking = False
             self._check_drained()
+
+    def _not_looked(self, failure: Failure) -> None:
+        self.log.failure("the outbox cannot be read", failure)
+        self._set_alarm(self._clock.seconds() + TROUBLE)
 
     async def _take(self, turn: Turn) -> None:
         if turn.expired:
@@ -213,9 +216,7 @@ class Dispatch(Service):
             try:
                 await self._outbox.settle(claim, outcome, result, files, ended_at)
                 break
-            except Misuse:
-                raise
-            except Exception:
+            except OUTBOX_TROUBLE:
                 # What the peer has must not be forgotten because our disk is full now.
                 self.log.failure("the outbox cannot be written", push=claim.job.push_id)
                 await deferLater(self._clock, TROUBLE)
