@@ -171,13 +171,20 @@ class PushesPage(ApiResource):
         return await self._api.push(push_id)
 
 
-class PushPage(ApiResource):
-    """/v1/pushes/{id}"""
+class PageOfPush(ApiResource):
+    """A page of one push, which need not exist."""
 
     def __init__(self, api: PushApi, push_id: str) -> None:
         super().__init__()
         self._api = api
         self._id = push_id
+
+
+class PushPage(PageOfPush):
+    """/v1/pushes/{id}"""
+
+    def __init__(self, api: PushApi, push_id: str) -> None:
+        super().__init__(api, push_id)
         self.putChild(b"retry", RetryPage(api, push_id))
         self.putChild(b"explain", ExplainPage(api, push_id))
         self.putChild(b"trace", TracePage(api, push_id))
@@ -194,13 +201,8 @@ class PushPage(ApiResource):
         return self._api.answer(await self._api.push(self._id), 202)
 
 
-class RetryPage(ApiResource):
+class RetryPage(PageOfPush):
     """/v1/pushes/{id}/retry"""
-
-    def __init__(self, api: PushApi, push_id: str) -> None:
-        super().__init__()
-        self._api = api
-        self._id = push_id
 
     async def render_POST(self, request: ApiRequest) -> Answer:
         api = self._api
@@ -216,26 +218,16 @@ class RetryPage(ApiResource):
         return api.answer(await api.push(self._id), 202)
 
 
-class ExplainPage(ApiResource):
+class ExplainPage(PageOfPush):
     """/v1/pushes/{id}/explain"""
-
-    def __init__(self, api: PushApi, push_id: str) -> None:
-        super().__init__()
-        self._api = api
-        self._id = push_id
 
     async def render_GET(self, request: ApiRequest) -> Answer:
         push = await self._api.push(self._id)
         return text_answer(explain_text(push)) if wants_text(request) else json_answer(explain(push))
 
 
-class TracePage(ApiResource):
+class TracePage(PageOfPush):
     """/v1/pushes/{id}/trace"""
-
-    def __init__(self, api: PushApi, push_id: str) -> None:
-        super().__init__()
-        self._api = api
-        self._id = push_id
 
     async def render_GET(self, request: ApiRequest) -> Answer:
         push = await self._api.push(self._id)
