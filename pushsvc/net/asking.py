@@ -8,13 +8,14 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pushsvc.errors import Withdrawn
+from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, cancel_of
 from pushsvc.sip.transaction import Why
 
 Key = tuple[str, str]
 Provisional = Callable[[Response], None]
+Result = Response | Why | Unreachable
 
 
 def key_of(message: Message) -> Key:
@@ -28,10 +29,11 @@ class _Asked:
 
     request: Request
     hop: Hop
-    answered: Deferred[Response | Why]
+    answered: Deferred[Result]
     provisional: Provisional | None
     proceeding: bool = False
     withdrawn: bool = False
+    unsent: Unreachable | None = None
 
     @property
     def is_invite(self) -> bool:
@@ -45,7 +47,7 @@ class Asking:
         self._start = start
         self._asked: dict[Key, _Asked] = {}
 
-    def ask(self, request: Request, hop: Hop, provisional: Provisional | None) -> Deferred[Response | Why]:
+    def ask(self, request: Request, hop: Hop, provisional: Provisional | None) -> Deferred[Result]:
         """Send it; its final answer, or why there is none. Cancelling withdraws it."""
         asked = _Asked(request, hop, Deferred(lambda _: self._withdraw(asked)), provisional)
         self._asked[key_of(request)] = asked
@@ -64,11 +66,17 @@ class Asking:
         self._settle(asked, response)
         return success and asked.withdrawn
 
+    def unsent(self, message: Message, why: Unreachable) -> None:
+        """This message was not delivered. Whether that is the end of its request, the transaction layer knows."""
+        asked = self._asked.get(key_of(message))
+        if asked is not None:
+            asked.unsent = why
+
     def given_up(self, request: Request, why: Why) -> None:
         """No answer will come."""
         asked = self._asked.get(key_of(request))
         if asked is not None:
-            self._settle(asked, why)
+            self._settle(asked, asked.unsent if asked.unsent and why is Why.UNREACHABLE else why)
 
     def stop(self) -> None:
         """Whoever still waits does so in vain."""
@@ -77,7 +85,7 @@ class Asking:
             if not asked.withdrawn:
                 asked.answered.errback(Failure(Withdrawn("the service is stopping")))
 
-    def _settle(self, asked: _Asked, result: Response | Why) -> None:
+    def _settle(self, asked: _Asked, result: Result) -> None:
         del self._asked[key_of(asked.request)]
         if not asked.withdrawn:
             asked.answered.callback(result)

@@ -1,6 +1,6 @@
 """Where to send a request: the hops for a URI, in the order in which they are tried (RFC 3263 §4).
 
-Literal addresses and A/AAAA records so far; SRV and NAPTR have their place in `Locator.locate`, and so has TLS.
+Literal addresses and A/AAAA records so far; SRV and NAPTR have their place in `Locator.locate`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolution
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
-from pushsvc.sip.hop import Hop
+from pushsvc.sip.hop import Hop, default_port
 from pushsvc.sip.uri import SipUri
 
-TRANSPORTS = ("udp", "tcp")
-DEFAULT_PORT = 5060
+TRANSPORTS = ("udp", "tcp", "tls")
 MAX_ADDRESSES = 10  # of one name: more would outlast the patience of whoever waits for the answer
 
 Resolve = Callable[[str], "Deferred[list[str]]"]
@@ -36,7 +35,7 @@ class Locator:
         transport = transport_of(uri)
         if transport not in TRANSPORTS:
             raise Unreachable(f"SIP over {transport} is not possible here", retry=False)
-        port = uri.port or DEFAULT_PORT
+        port = uri.port or default_port(transport)
         host = uri.parameter("maddr") or uri.host
         addresses = await addresses_of(host, self._resolve)
         return [Hop(transport, address, port, name=host) for address in addresses[:MAX_ADDRESSES]]

@@ -5,26 +5,32 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from pushsvc.errors import BadMessage
+from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.admission import Admission
 from pushsvc.net.asking import Key, key_of
 from pushsvc.net.sip_transport import Receiver, StreamFactory, StreamTransport
+from pushsvc.net.tls import Tls
+from pushsvc.net.tls_transport import TlsTransport
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 
 CONNECT_SECONDS = 10.0
 WITHOUT_ANSWER = ("ACK", "CANCEL")  # the answer to a CANCEL is the one to its INVITE
 
-Address = tuple[str, str, int]
+Address = tuple[str, str, int, str]  # with TLS also whom its certificate is for: who shares an address may be another
 
 
 class Owner(Receiver, Protocol):
     """The user agent, as its streams see it."""
 
-    def unsent(self, message: Message) -> None:
+    def unsent(self, message: Message, why: Unreachable) -> None:
         """This message could not be delivered, or it was lost with its stream before it was answered."""
 
 
@@ -38,11 +44,17 @@ class _Opening:
 
 
 class SipStreams:
-    """Every SIP stream by its number, and by the address that it leads to (RFC 3261 §18.1.1, reuse)."""
+    """Every SIP stream by its number, and by the address that it leads to (RFC 3261 §18.1.1, reuse).
 
-    def __init__(self, reactor: Any, owner: Owner) -> None:
+    Without `tls` there are none over TLS.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, owner: Owner, tls: Tls | None = None) -> None:
         self._reactor = reactor
         self._owner = owner
+        self._tls = tls
         self._next_number = 0
         self._by_number: dict[int, StreamTransport] = {}
         self._by_address: dict[Address, StreamTransport | _Opening] = {}
@@ -53,9 +65,10 @@ class SipStreams:
         """How many streams are open, or being opened."""
         return len(self._by_number) + sum(isinstance(way, _Opening) for way in self._by_address.values())
 
-    def factory(self, transport: str) -> StreamFactory:
+    def factory(self, transport: str) -> IProtocolFactory:
         """A factory for streams that others open to us."""
-        return StreamFactory(lambda: self._make(transport), Admission())
+        factory: IProtocolFactory = StreamFactory(lambda: self._make(transport), Admission())
+        return factory if self._tls is None or transport != "tls" else self._tls.server(factory)
 
     def transmit(self, octets: bytes, message: Message, hop: Hop) -> None:
         """Over the stream that `hop` names, else over one to its address, opened if need be."""
@@ -109,7 +122,7 @@ class SipStreams:
             stream.factory.admission.left(stream.peer.host)
         for request in list(stream.unanswered.values()):
             self.settled(request)
-            self._owner.unsent(request)
+            self._owner.unsent(request, Unreachable(f"the connection to {stream.peer} was lost"))
         if self._stopped is not None and not self._by_number and not self._stopped.called:
             self._stopped.callback(None)
 
@@ -135,26 +148,49 @@ class SipStreams:
         return StreamTransport(self, transport, self._next_number, self._reactor, target)
 
     def _open(self, opening: _Opening) -> None:
-        hop = opening.hop
+        opening.connecting = Deferred.fromCoroutine(self._connected(opening.hop))
+        opening.connecting.addCallbacks(
+            lambda stream: self._opened(opening, stream), lambda why: self._not_opened(opening, why)
+        )
+        opening.connecting.addErrback(
+            lambda bug: self.log.failure("a bug: whoever waits for {hop} was not told", bug, hop=str(opening.hop))
+        )
+
+    async def _connected(self, hop: Hop) -> StreamTransport:
         make = TCP6ClientEndpoint if ":" in hop.host else TCP4ClientEndpoint
         endpoint = make(self._reactor, hop.host, hop.port, CONNECT_SECONDS)
-        opening.connecting = endpoint.connect(StreamFactory(lambda: self._make(hop.transport, hop)))
-        opening.connecting.addCallbacks(
-            lambda stream: self._opened(opening, stream), lambda _: self._not_opened(opening)
-        )
+        try:
+            wire: Any = await endpoint.connect(self._outward(hop))
+        except ConnectError as error:
+            raise Unreachable(f"{hop} cannot be reached: {error}") from error
+        stream: StreamTransport = wire.wrapped if isinstance(wire, TlsTransport) else wire  # type: ignore[assignment]
+        return await stream.ready
+
+    def _outward(self, hop: Hop) -> IProtocolFactory:
+        factory: IProtocolFactory = StreamFactory(lambda: self._make(hop.transport, hop))
+        if hop.transport != "tls":
+            return factory
+        if self._tls is None:
+            raise Unreachable("SIP over TLS is not possible here", retry=False)
+        return self._tls.client_for_domain(factory, hop.name or hop.host)
 
     def _opened(self, opening: _Opening, stream: StreamTransport) -> None:
         self._by_address[_address(opening.hop)] = stream
         for octets, message in opening.waiting:
             self._send(stream, octets, message)
 
-    def _not_opened(self, opening: _Opening) -> None:
+    def _not_opened(self, opening: _Opening, failure: Failure) -> None:
         address = _address(opening.hop)
         if self._by_address.get(address) is opening:
             del self._by_address[address]
+        why = failure.value
+        if not isinstance(why, Unreachable):
+            if not isinstance(why, CancelledError | ConnectingCancelledError):
+                self.log.failure("a bug: {hop} could not be tried", failure, hop=str(opening.hop))
+            why = Unreachable(f"the connection to {opening.hop} was given up")
         for _, message in opening.waiting:
-            self._owner.unsent(message)
+            self._owner.unsent(message, why)
 
 
 def _address(hop: Hop) -> Address:
-    return hop.transport, hop.host, hop.port
+    return hop.transport, hop.host, hop.port, hop.name.lower() if hop.transport == "tls" else ""

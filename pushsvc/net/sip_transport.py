@@ -6,23 +6,33 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.error import InvalidAddressError, MessageLengthError
-from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITCPTransport, IUDPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+    IUDPTransport,
+)
 from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pushsvc.errors import BadMessage
+from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.admission import Admission
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.asking import Key
+from pushsvc.net.tls import in_words, is_identity_failure
 from pushsvc.sip.codec import Event, KeepAlive, Malformed, StreamParser, parse, rejection
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 
 # SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: the first one is absolute.
+HANDSHAKE_SECONDS = 10.0
 PARTIAL_MESSAGE_SECONDS = 30.0
 IDLE_SECONDS = 120.0
 WRITE_STALLED_SECONDS = 30.0
@@ -93,12 +103,13 @@ class UdpTransport(DatagramProtocol):
                 self._receiver.received(message, source)
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class StreamTransport(StreamProtocol):
     """One TCP or TLS connection that carries SIP in both directions (RFC 3261 §18.3).
 
-    `target` is where it was opened to; None: it came in. `unanswered` are the requests of ours that were sent over
-    it; its owner keeps them. Once it is `closing` nothing more can be sent.
+    `target` is where it was opened to; None: it came in. `ready` tells its opener that it is up, after the TLS
+    handshake if there is one, or fails with Unreachable. `unanswered` are the requests of ours that were sent over it;
+    its owner keeps them. Once it is `closing` nothing more can be sent.
     """
 
     log = Logger()
@@ -109,6 +120,7 @@ class StreamTransport(StreamProtocol):
     ) -> None:
         self.number = number
         self.closing = False
+        self.ready: Deferred[StreamTransport] = Deferred(lambda _: self.drop())
         self.unanswered: dict[Key, Request] = {}
         self._name = name
         self._target = target
@@ -125,8 +137,16 @@ class StreamTransport(StreamProtocol):
         self.peer = attrs.evolve(self._target or Hop(self._name, peer.host, peer.port), connection=self.number)
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
-        self._idle.after(IDLE_SECONDS)
         self._owner.connection_made(self)
+        if self._name == "tls":
+            self._partial.after(HANDSHAKE_SECONDS)
+        else:
+            self.handshakeCompleted()
+
+    def handshakeCompleted(self) -> None:
+        self._partial.clear()
+        self._idle.after(IDLE_SECONDS)
+        self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
         self._idle.after(IDLE_SECONDS)
@@ -167,6 +187,8 @@ class StreamTransport(StreamProtocol):
         self.closing = True
         for alarm in (self._partial, self._idle, self._stalled):
             alarm.clear()
+        if not self.ready.called:
+            self._never_ready(reason)
         self._owner.connection_lost(self)
 
     def pauseProducing(self) -> None:
@@ -184,6 +206,14 @@ class StreamTransport(StreamProtocol):
 
     def stopProducing(self) -> None:
         """The transport says this before it closes; `connectionLost` does the work."""
+
+    def _never_ready(self, reason: Failure) -> None:
+        why = f"{self.peer} did not complete a TLS handshake: {in_words(reason)}"
+        failed = Failure(Unreachable(why, retry=not is_identity_failure(reason)))
+        if self._target is None:
+            self.log.info("{why}", why=why)
+            self.ready.addErrback(lambda _: None)
+        self.ready.errback(failed)
 
     def _hold(self, octets: int) -> None:
         """A peer that reads nothing cannot make us hold the answers to ever more requests."""

@@ -1,7 +1,8 @@
-"""TLS for MSRP: contexts, wrapping of factories, and whether a peer's certificate is the announced one.
+"""TLS for MSRP and SIP: contexts, wrapping of factories, and whether a peer's certificate is the announced one.
 
-With a fingerprint in the peer's session description any certificate is taken in the handshake and compared
-afterwards (requirements E.10 rules 1, 2 and 4); without one the chain and the name decide (rule 3).
+MSRP: with a fingerprint in the peer's session description any certificate is taken in the handshake and compared
+afterwards (requirements E.10 rules 1, 2 and 4); without one the chain and the name decide (rule 3). SIP: the chain
+decides, and for which SIP domain the certificate is (RFC 5922).
 """
 
 from __future__ import annotations
@@ -72,6 +73,41 @@ def peer_certificate(transport: object) -> bytes | None:
     return None if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
 
 
+def verify_sip_domain(certificate: x509.Certificate, domain: str) -> None:
+    """Raises CertificateError when the certificate is not for this SIP domain, a name or an IP literal.
+
+    RFC 5922 §7: SIP URIs without a user part go before DNS names; names are equal or not, there are no wildcards.
+    """
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise CertificateError("the certificate has no subjectAltName") from None
+    except ValueError as error:
+        raise CertificateError(f"the certificate's subjectAltName cannot be read: {error}") from error
+    domains = [
+        uri.removeprefix("sip:")
+        for uri in _lower(names.get_values_for_type(x509.UniformResourceIdentifier))
+        if uri.startswith("sip:") and "@" not in uri
+    ]
+    if not domains:
+        domains = _lower(names.get_values_for_type(x509.DNSName))
+        domains += [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    if domain.strip("[]").lower().rstrip(".") not in domains:
+        raise CertificateError(f"the certificate is for {', '.join(domains) or 'nobody'}, not for {domain}")
+
+
+def _lower(names: Iterable[str]) -> list[str]:
+    return [name.lower() for name in names]
+
+
+def in_words(reason: Failure) -> str:
+    """How a TLS connection failed: OpenSSL's own words without its lists of codes."""
+    error = reason.value
+    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+        return ", ".join(str(words) for *_, words in error.args[0]) or "TLS failed"
+    return reason.getErrorMessage()
+
+
 def is_identity_failure(reason: Failure) -> bool:
     """Whether a handshake failed because the chain or the name of the peer's certificate is not as it must be."""
     chain = reason.check(SSL.Error) is not None and "certificate verify failed" in str(reason.value)
@@ -79,7 +115,7 @@ def is_identity_failure(reason: Failure) -> bool:
 
 
 class Tls:
-    """Our side of every MSRP TLS connection.
+    """Our side of every TLS connection.
 
     `ask_client` asks for a client certificate (never insisting on its chain: the session description
     decides), `insist` refuses a client that has none. `authority` is a PEM file, or None for the
@@ -117,10 +153,24 @@ class Tls:
         Raises ValueError for what cannot be the name of anything.
         """
         wanted = IPAddress_ID(host) if is_address(host) else DNS_ID(host)
+        return self._trusting_factory(
+            factory,
+            host,
+            lambda certificate: verify_service_identity(extract_patterns(certificate), [wanted], []),
+        )
 
+    def client_for_domain(self, factory: IProtocolFactory, domain: str) -> TlsFactory:
+        """The same for SIP: the certificate must be for `domain`, the host of the URI that we follow (RFC 5922 §7)."""
+        return self._trusting_factory(factory, domain, lambda certificate: verify_sip_domain(certificate, domain))
+
+    def _trusting_factory(
+        self, factory: IProtocolFactory, host: str, judge: Callable[[x509.Certificate], object]
+    ) -> TlsFactory:
         def verify(connection: SSL.Connection) -> None:
             certificate = connection.get_peer_certificate(as_cryptography=True)
-            verify_service_identity([] if certificate is None else extract_patterns(certificate), [wanted], [])
+            if certificate is None:
+                raise CertificateError("the peer presented no certificate")
+            judge(certificate)
 
         return TlsFactory(Side(lambda: self._connect(self._trusting(), host), verify), factory)
 

@@ -22,6 +22,7 @@ from pushsvc.net.locate import TRANSPORTS, Locator
 from pushsvc.net.observer import Direction, Observer
 from pushsvc.net.sip_streams import SipStreams
 from pushsvc.net.sip_transport import UdpTransport
+from pushsvc.net.tls import Tls
 from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
@@ -70,6 +71,7 @@ class UserAgent:
         observer: Observer,
         settings: Settings,
         advertise: str = "",
+        tls: Tls | None = None,
     ) -> None:
         self.on_request: Callable[[Request, Hop], None] = lambda request, source: None
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
@@ -81,7 +83,8 @@ class UserAgent:
         self._layer = TransactionLayer(settings, tokens)
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
-        self._streams = SipStreams(reactor, self)
+        self._tls = tls
+        self._streams = SipStreams(reactor, self, tls)
         self._udp: list[UdpTransport] = []
         self._ports: list[IListeningPort] = []
         self._places: list[tuple[str, str, int]] = []
@@ -99,7 +102,7 @@ class UserAgent:
             udp = UdpTransport(self, len(self._udp))
             listener = self._reactor.listenUDP(port, udp, interface=host, maxPacketSize=65536)
             self._udp.append(udp)
-        elif transport in TRANSPORTS:
+        elif transport in TRANSPORTS and (self._tls is not None or transport != "tls"):
             listener = self._reactor.listenTCP(port, self._streams.factory(transport), interface=host)
         else:
             raise CannotListenError(host, port, OSError(f"SIP over {transport} is not possible here"))
@@ -123,9 +126,11 @@ class UserAgent:
             hop.transport.upper(), host, port, (branch, ("rport", None)) if hop.transport == "udp" else (branch,)
         )
 
-    def contact(self, user: str | None, transport: str) -> SipUri:
-        """Where we can be reached over this transport."""
+    def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
+        """Where we can be reached over this transport; `secure`: over TLS all the way (RFC 3261 §8.1.1.8)."""
         host, port = self._sent_by(transport)
+        if secure:
+            return SipUri(scheme="sips", host=host, port=port, user=user)
         uri = SipUri(host=host, port=port, user=user)
         return uri if transport == "udp" else uri.with_parameter("transport", transport)
 
@@ -168,7 +173,7 @@ class UserAgent:
             return
         socket = self._socket(hop)
         if socket is None or not socket.transmit(octets, hop):
-            self.unsent(message)
+            self.unsent(message, Unreachable(f"{hop} cannot be reached"))
 
     # -- requests of others
 
@@ -196,8 +201,9 @@ class UserAgent:
         if reply is not None:
             self.transmit(stamped(reply, source), reply_hop(reply, source))
 
-    def unsent(self, message: Message) -> None:
+    def unsent(self, message: Message, why: Unreachable) -> None:
         """A transport could not deliver this message, or lost it before it was answered."""
+        self._asking.unsent(message, why)
         self._driver.run(self._layer.unreachable(message, self._reactor.seconds()))
 
     # -- what the layer wishes for
@@ -239,6 +245,8 @@ class UserAgent:
         """One address, over the transports that fit."""
         failure: DeliveryError = Unreachable(f"{hop} cannot be reached")
         for request, fitting in self._fitting(make, hop):
+            if isinstance(request.uri, SipUri) and request.uri.secure and fitting.transport != "tls":
+                return Unreachable(f"a sips: address is reached over TLS only, and {fitting} is not", retry=False)
             answer = await self._asking.ask(request, fitting, provisional)
             if isinstance(answer, Response):
                 return Exchange(request, fitting, answer)
@@ -272,7 +280,9 @@ class UserAgent:
         return (f"[{name}]" if ":" in name else name), port
 
 
-def _failure_of(why: Why, request: Request, hop: Hop) -> DeliveryError:
+def _failure_of(why: Why | Unreachable, request: Request, hop: Hop) -> DeliveryError:
+    if isinstance(why, Unreachable):
+        return why
     if why is Why.TIMEOUT:
         return TimedOut(f"no answer to {request.method} from {hop}")
     return Unreachable(f"{hop} cannot be reached")

@@ -49,8 +49,9 @@ class Opening:
         self._offer = sdp.parse(request.body)
         self._tag = floors.tokens.word(16)
         # Made at once: what cannot be a dialog is refused before anybody is asked.
-        user = request.uri.user if isinstance(request.uri, SipUri) else None
-        self._dialog = Dialog.from_invite(request, self._tag, floors.agent.contact(user, source.transport))
+        user, secure = (request.uri.user, request.uri.secure) if isinstance(request.uri, SipUri) else (None, False)
+        contact = floors.agent.contact(user, source.transport, secure=secure)
+        self._dialog = Dialog.from_invite(request, self._tag, contact)
         lines = sdp.media(self._offer)
         self.invitation = Invitation(floors, request, lines, (request, source), self._tag, self._accepted, over)
 

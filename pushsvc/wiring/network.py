@@ -25,7 +25,7 @@ from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.unbuilt import ignored, refuse_unsafe
+from pushsvc.wiring.unbuilt import ignored
 
 
 @attrs.frozen
@@ -44,23 +44,24 @@ class Network:
     log = Logger()
 
     def __init__(self, config: Config, reactor: Any, observer: Observer, product: Product) -> None:
-        refuse_unsafe(config)
         for key in ignored(config):
             self.log.warn("{key} is set, but what it is for is not built yet", key=key)
+        if config.tls.certificate is None and any(each.transport == "tls" for each in config.sip.listen):
+            self.log.warn("SIP over TLS with a certificate that nobody has signed: callers that check it stay away")
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
         resolve = resolve_with(reactor.nameResolver)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
-        self.agent = UserAgent(
-            reactor, self.tokens, Locator(resolve), observer, settings, advertised(config, config.sip.listen)
-        )
         self._tls = Tls(
             self.identity,
             ask_client=config.tls.client_certificate is not ClientCertificate.NONE,
             insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
             min_version=config.tls.min_version.value,
             authority=str(config.tls.ca) if config.tls.ca is not None else None,
+        )
+        self.agent = UserAgent(
+            reactor, self.tokens, Locator(resolve), observer, settings, advertised(config, config.sip.listen), self._tls
         )
         self.msrp = MsrpEndpoint(
             reactor,

@@ -1,4 +1,4 @@
-"""Settings whose feature is not built yet: what would be unsafe to ignore is refused, the rest is said at the start."""
+"""Settings whose feature is not built yet: that is said at the start."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from collections.abc import Iterator
 
 from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Config
-from pushsvc.errors import ConfigError, ConfigErrors
-
-
-def refuse_unsafe(config: Config) -> None:
-    """Raises ConfigErrors: an address that says TLS must not be served in clear text."""
-    where = str(config.origin.path or "configuration")
-    errors = [
-        ConfigError(where, "sip.listen", f"{listen}: SIP over TLS is not built yet", 'write "tcp:..." or "udp:..."')
-        for listen in config.sip.listen
-        if listen.transport == "tls"
-    ]
-    if errors:
-        raise ConfigErrors(errors)
 
 
 def ignored(config: Config) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -31,10 +32,12 @@ class Authority:
         path.write_bytes(pem_of(self.certificate))
         return str(path)
 
-    def issue(self, host: str, end: datetime.datetime = END) -> Identity:
-        """The identity of a host: a DNS name or an address."""
+    def issue(self, host: str, end: datetime.datetime = END, uris: Sequence[str] = ()) -> Identity:
+        """The identity of a host: a DNS name or an address; `uris` are further names of it."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _built(host, key.public_key(), self.certificate.subject, end).sign(self.key, hashes.SHA256())
+        certificate = _built(host, key.public_key(), self.certificate.subject, end, uris).sign(
+            self.key, hashes.SHA256()
+        )
         return Identity((crypto.X509.from_cryptography(certificate),), crypto.PKey.from_cryptography_key(key))
 
     def deputy(self) -> Authority:
@@ -66,7 +69,7 @@ def key_pem_of(identity: Identity, passphrase: bytes | None = None) -> bytes:
 
 
 def _built(
-    host: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name, end: datetime.datetime
+    host: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name, end: datetime.datetime, uris: Sequence[str] = ()
 ) -> x509.CertificateBuilder:
     alternative: x509.GeneralName
     try:
@@ -81,7 +84,9 @@ def _built(
         .serial_number(x509.random_serial_number())
         .not_valid_before(BEGIN)
         .not_valid_after(end)
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([alternative, *map(x509.UniformResourceIdentifier, uris)]), critical=False
+        )
     )
 
 

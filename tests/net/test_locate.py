@@ -75,9 +75,14 @@ class Locating(SynchronousTestCase):
             self.assertFalse(self.refused(f"sip:bob@{host}").retry, host)
 
     def test_what_we_do_not_speak_is_not_tried_in_clear_text(self) -> None:
-        """sips: must never become plain TCP, and trying again changes nothing."""
-        for uri in ("sips:bob@192.0.2.1", "sip:bob@192.0.2.1;transport=tls", "sip:bob@192.0.2.1;transport=ws"):
-            self.assertFalse(self.refused(uri).retry, uri)
+        """Trying again changes nothing."""
+        self.assertFalse(self.refused("sip:bob@192.0.2.1;transport=ws").retry)
+
+    def test_secure_addresses_are_reached_over_tls(self) -> None:
+        """sips: must never become plain TCP; the port is TLS's own, and the certificate must carry the name."""
+        for uri in ("sips:bob@192.0.2.1", "sip:bob@192.0.2.1;transport=tls", "sips:bob@192.0.2.1;transport=tcp"):
+            (hop,) = self.locate(uri)
+            self.assertEqual((str(hop), hop.name), ("tls:192.0.2.1:5061", "192.0.2.1"), uri)
 
 
 class Addresses(SynchronousTestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.errors import BadMessage
+from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.sip_streams import CONNECT_SECONDS, SipStreams
 from pushsvc.net.sip_transport import IDLE_SECONDS, StreamFactory
 from pushsvc.sip.codec import encode
@@ -36,7 +36,7 @@ class Owner:
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None: ...
 
-    def unsent(self, message: Message) -> None:
+    def unsent(self, message: Message, why: Unreachable) -> None:
         self.unsent_messages.append(message)
 
 

@@ -43,8 +43,8 @@ class ScriptedAgent:
     def respond(self, response: Response) -> None:
         self.sent.append(response)
 
-    def contact(self, user: str | None, transport: str) -> SipUri:
-        return SipUri("192.0.2.10", user=user)
+    def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
+        return SipUri("192.0.2.10", "sips" if secure else "sip", user)
 
     # -- what the test does
 
