@@ -42,6 +42,30 @@ class Pushing(LabCase):
         self.assertEqual([file["result"] for file in push["recipients"][0]["files"]], ["delivered"] * 3)
         self.assertEqual((attempt["sip_status"], attempt["msrp_status"]), (200, 200))
 
+    def test_signalling_over_tls_alone(self) -> None:
+        """Both daemons listen on nothing but TLS: INVITE, ACK and BYE each way find it, MESSAGE too; also as sips:."""
+        settings = {"sip.listen": '["tls:127.0.0.1:0"]'}
+        lab = self.lab({"sender": settings, "receiver": settings})
+        large, small = os.urandom(MIB), b"short"
+        self.assertIn(";transport=tls", lab.receiver.uri)
+        secure = lab.receiver.uri.replace("sip:", "sips:").replace(";transport=tls", "")
+        pushes = [self.submit(lab, large), self.submit(lab, small), self.submit(lab, large[1:], Push_To=secure)]
+        for push_id in pushes:
+            push = self.final(lab, push_id)
+            self.assertEqual(push["state"], "delivered", push)
+        self.assert_in_inbox(lab, large, small, large[1:])
+
+    def test_a_receiver_that_our_authority_has_not_confirmed(self) -> None:
+        """Undeliverable at once, with the reason in words: another try finds the same certificate."""
+        settings = {"sip.listen": '["tls:127.0.0.1:0"]'}
+        lab = self.lab({"sender": {**settings, "tls.ca": '"system"'}, "receiver": settings})
+        push_id = self.submit(lab, b"short")
+        push = self.final(lab, push_id)
+        self.assertEqual((push["state"], len(push["recipients"][0]["attempts"])), ("undeliverable", 1), push)
+        self.assertIn("certificate verify failed", push["recipients"][0]["reason"])
+        self.assertIn("certificate", lab.sender.api.text("v1", "pushes", push_id, "explain"))
+        self.assert_in_inbox(lab)
+
     def test_a_hundred_pushes_at_once(self) -> None:
         lab = self.lab()
         contents = [b"%d " % number + os.urandom(2000) for number in range(100)]
