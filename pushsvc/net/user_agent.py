@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from pushsvc.errors import BadMessage, DeliveryError, TimedOut, Unreachable
 from pushsvc.machine import Tokens
+from pushsvc.net.ailing import Ailing
 from pushsvc.net.asking import Asking, Provisional
 from pushsvc.net.driver import Driver
 from pushsvc.net.locate import TRANSPORTS, Locator
@@ -27,6 +28,7 @@ from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
+from pushsvc.sip.retry_after import retry_after_of
 from pushsvc.sip.transaction import (
     NoAnswer,
     Output,
@@ -83,6 +85,7 @@ class UserAgent:
         self._layer = TransactionLayer(settings, tokens)
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
+        self._ailing = Ailing(reactor)
         self._tls = tls
         self._streams = SipStreams(reactor, self, tls)
         self._udp: list[UdpTransport] = []
@@ -145,13 +148,16 @@ class UserAgent:
         """
         overloaded: Exchange | None = None
         failure: DeliveryError | None = None
-        for hop in await self._locator.locate(next_hop):
+        for hop in self._ailing.last(await self._locator.locate(next_hop)):
             tried = await self._try(make, hop, provisional)
             if isinstance(tried, DeliveryError):
+                self._ailing.failed(hop)
                 failure = tried
             elif tried.response.status == 503:
+                self._ailing.failed(hop, retry_after_of(tried.response))
                 overloaded = tried
             else:
+                self._ailing.answered(hop)
                 return tried
         if overloaded is not None:
             return overloaded

@@ -19,6 +19,7 @@ from pushsvc.net.locate import Locator, resolve_with
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
+from pushsvc.net.service_lookup import system_lookup
 from pushsvc.net.tls import Tls
 from pushsvc.net.tokens import RandomTokens
 from pushsvc.net.user_agent import UserAgent
@@ -52,6 +53,7 @@ class Network:
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
         resolve = resolve_with(reactor.nameResolver)
+        locator = Locator(resolve, system_lookup(reactor), self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
         self._tls = Tls(
             self.identity,
@@ -61,7 +63,7 @@ class Network:
             authority=str(config.tls.ca) if config.tls.ca is not None else None,
         )
         self.agent = UserAgent(
-            reactor, self.tokens, Locator(resolve), observer, settings, advertised(config, config.sip.listen), self._tls
+            reactor, self.tokens, locator, observer, settings, advertised(config, config.sip.listen), self._tls
         )
         self.msrp = MsrpEndpoint(
             reactor,

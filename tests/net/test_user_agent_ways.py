@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone
 
 from pushsvc.errors import TimedOut, Unreachable
+from pushsvc.net.ailing import REST
 from pushsvc.net.sip_transport import IDLE_SECONDS
 from pushsvc.sip.codec import StreamParser, encode
 from pushsvc.sip.hop import Hop
@@ -72,6 +73,33 @@ class SeveralAddresses(AgentTest):
         exchange = self.result(self.alice.ask(to="sip:bob@both.example.com"))
         self.assertEqual((exchange.hop.host, self.network.clock.seconds() > 32), (BOB, True))
         self.assert_nothing_left(self.alice, bob)
+
+    def test_the_one_that_was_silent_is_tried_last_for_a_while(self) -> None:
+        """The pushes after the first do not wait for it again; and it gets its turn again."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        self.result(self.alice.ask(to="sip:bob@both.example.com"))
+        began = self.network.clock.seconds()
+        self.result(self.alice.ask(to="sip:bob@both.example.com", cseq=2))
+        self.assertLess(self.network.clock.seconds() - began, 1)
+        self.network.settle(REST)
+        carol = Side(self.network, CAROL)
+        carol.answering(200)
+        self.assertEqual(self.result(self.alice.ask(to="sip:bob@both.example.com", cseq=3)).hop.host, CAROL)
+        self.assert_nothing_left(self.alice, bob, carol)
+
+    def test_the_one_that_is_overloaded_gets_the_rest_that_it_asks_for(self) -> None:
+        """[D-SIP-10] Retry-After of a 503."""
+        bob, carol = Side(self.network, BOB), Side(self.network, CAROL)
+        bob.answering(200)
+        carol.answer = lambda request, source: carol.agent.respond(
+            make_response(request, 503, headers=[("Retry-After", "120 (full)")])
+        )
+        for wait, asked in ((0, 1), (REST, 1), (61, 2)):
+            self.network.settle(wait)
+            self.assertEqual(self.result(self.alice.ask(to="sip:bob@both.example.com", cseq=asked)).hop.host, BOB)
+            self.assertEqual(len(carol.requests), asked, wait)
+        self.assert_nothing_left(self.alice, bob, carol)
 
     def test_the_next_one_answers_where_the_first_refuses(self) -> None:
         """Over TCP that is known at once; each attempt has a branch of its own."""
