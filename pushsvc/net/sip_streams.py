@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -89,6 +90,14 @@ class SipStreams:
         stream = self._carriers.pop(key, None)
         if stream is not None:
             del stream.unanswered[key]
+
+    def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
+        """Keep the stream to this address up, and tell `lost` when it is gone; False: there is none."""
+        way = self._way(hop)
+        if not isinstance(way, StreamTransport):
+            return False
+        way.keep(lost)
+        return True
 
     def stop(self) -> Deferred[None]:
         """Close them all; fires when the last is gone."""

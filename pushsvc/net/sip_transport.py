@@ -35,10 +35,12 @@ from pushsvc.sip.message import Message, Request, Response
 HANDSHAKE_SECONDS = 10.0
 PARTIAL_MESSAGE_SECONDS = 30.0
 IDLE_SECONDS = 120.0
+PING_SECONDS = 100.0  # RFC 5626 §4.4.1: 95 to 120 s over TCP
+PONG_SECONDS = 10.0
 WRITE_STALLED_SECONDS = 30.0
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
-PONG = b"\r\n"  # RFC 5626 §3.5.1: the answer to a double CRLF
+PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
 
 
 class Receiver(Protocol):
@@ -129,6 +131,9 @@ class StreamTransport(StreamProtocol):
         self._partial = Alarm(clock, self.drop)
         self._idle = Alarm(clock, self._idled)
         self._stalled = Alarm(clock, self.drop)
+        self._pong = Alarm(clock, self.drop)
+        self._keepers: list[Callable[[], None]] = []
+        self._answers_pings = False
         self._full = False
         self._unread = 0
 
@@ -149,7 +154,7 @@ class StreamTransport(StreamProtocol):
         self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self._idle.after(IDLE_SECONDS)
+        self._moved()
         try:
             events = self._parser.feed(data)
             for event in events:
@@ -162,10 +167,18 @@ class StreamTransport(StreamProtocol):
 
     def transmit(self, octets: bytes) -> None:
         """Send the octets of a message. The transport may say by it that the peer reads too slowly."""
-        self._idle.after(IDLE_SECONDS)
+        self._moved()
         self.transport.write(octets)
         if self._full:
             self._hold(len(octets))
+
+    def keep(self, lost: Callable[[], None]) -> None:
+        """Keep it up by pings (RFC 5626 §4.4.1); `lost` is told when it is gone all the same.
+
+        Once it has answered a ping it has to answer all: a connection that a NAT forgot looks well from here.
+        """
+        self._keepers.append(lost)
+        self._moved()
 
     def close(self) -> None:
         """What was written still goes out, if the peer reads it in time."""
@@ -185,11 +198,13 @@ class StreamTransport(StreamProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closing = True
-        for alarm in (self._partial, self._idle, self._stalled):
+        for alarm in (self._partial, self._idle, self._stalled, self._pong):
             alarm.clear()
         if not self.ready.called:
             self._never_ready(reason)
         self._owner.connection_lost(self)
+        for lost in self._keepers:
+            lost()
 
     def pauseProducing(self) -> None:
         """The peer reads slower than we write: it gets as long as a stalled write may take."""
@@ -226,6 +241,9 @@ class StreamTransport(StreamProtocol):
             case KeepAlive():
                 if event.ping:
                     self.transmit(PONG)
+                elif self._keepers:
+                    self._answers_pings = True
+                    self._pong.clear()
             case Malformed():
                 self._owner.unreadable(self.peer, event.error, event.reply)
                 if event.fatal:
@@ -240,8 +258,15 @@ class StreamTransport(StreamProtocol):
         elif completed or not self._partial.is_set:
             self._partial.after(PARTIAL_MESSAGE_SECONDS)
 
+    def _moved(self) -> None:
+        self._idle.after(PING_SECONDS if self._keepers else IDLE_SECONDS)
+
     def _idled(self) -> None:
-        if self.unanswered:  # it is us who are being kept waiting, and that has its own end
+        if self._keepers:
+            self.transmit(PING)
+            if self._answers_pings:
+                self._pong.after(PONG_SECONDS)
+        elif self.unanswered:  # it is us who are being kept waiting, and that has its own end
             self._idle.after(IDLE_SECONDS)
         else:
             self.close()

@@ -163,6 +163,10 @@ class UserAgent:
             return overloaded
         raise failure or Unreachable("no hop to try")
 
+    def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
+        """Keep the connection to this hop up by pings; `lost` is told when it is gone. False: there is none."""
+        return self._streams.keep(hop, lost)
+
     async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
         hop = (await self._locator.locate(next_hop))[0]

@@ -1,0 +1,183 @@
+"""Keeps one contact registered: runs `sip.registration` over the user agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushsvc.errors import DeliveryError
+from pushsvc.machine import Tokens
+from pushsvc.net.driver import Driver
+from pushsvc.net.user_agent import Exchange, UserAgent
+from pushsvc.sip.headers import Address, Headers, Via
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Request
+from pushsvc.sip.registration import Left, NotRegistered, Output, Register, Registered, Registration
+from pushsvc.sip.uri import SipUri
+
+
+@attrs.frozen
+class Binding:
+    """What is registered where: the user's address of record at `registrar`, reached by `contact`.
+
+    `features` are the parameters of the Contact, such as `+sip.instance="<urn:uuid:...>"`. Requests go to `route`
+    first, if there is one. `expires` is in seconds.
+    """
+
+    registrar: SipUri
+    identity: SipUri
+    contact: SipUri
+    features: tuple[str, ...] = ()
+    expires: int = 3600
+    route: SipUri | None = None
+    display_name: str = ""
+
+
+@attrs.frozen
+class Status:
+    """How the registration is: `until` and `retry_at` are moments (Unix time), `reason` is why it failed last."""
+
+    registered: bool = False
+    until: float | None = None
+    reason: str | None = None
+    retry_at: float | None = None
+    service_route: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+
+
+class Registering:
+    """Start it once the listeners are up; stop it while they still are. `tell` hears of every change."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        agent: UserAgent,
+        clock: IReactorTime,
+        tokens: Tokens,
+        binding: Binding,
+        tell: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        self.status = Status()
+        self._agent = agent
+        self._clock = clock
+        self._binding = binding
+        self._tell = tell
+        self._tag = tokens.word(16)
+        self._call_id = tokens.word(24)
+        self._cseq = 0
+        self._machine = Registration(binding.contact, binding.expires, tokens)
+        self._driver: Driver[Output] = Driver(self._machine, self._perform, clock)
+        self._asking: Deferred[Any] | None = None
+        self._kept: Hop | None = None
+        self._left: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        """Register, and stay registered."""
+        self._driver.run(self._machine.start(self._clock.seconds()))
+
+    def stop(self) -> Deferred[None]:
+        """Give the registration back. Fires when that is answered, or hopeless."""
+        self._driver.run(self._machine.stop(self._clock.seconds()))
+        return self._left
+
+    # -- ours
+
+    def _perform(self, output: Output) -> None:
+        match output:
+            case Register():
+                self._ask(output.expires)
+            case Registered():
+                self._holds(output)
+            case NotRegistered():
+                self._failed(output)
+            case Left():
+                self._over()
+
+    def _ask(self, expires: int) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        asking = self._asking = Deferred.fromCoroutine(self._exchange(expires))
+        asking.addCallbacks(
+            lambda exchange: self._answered(asking, exchange), lambda failure: self._unanswered(asking, failure)
+        )
+        asking.addErrback(lambda bug: self.log.failure("a bug: registering came to a halt", bug))
+
+    async def _exchange(self, expires: int) -> Exchange:
+        """The number goes up with every try, whoever it reaches (RFC 3261 §10.2)."""
+        return await self._agent.request(
+            lambda via: self._request(via, expires), self._binding.route or self._binding.registrar
+        )
+
+    def _answered(self, asking: Deferred[Any], exchange: Exchange) -> None:
+        if asking is not self._asking:
+            return
+        self._asking = None
+        if exchange.response.status < 300 and self._kept != exchange.hop:
+            hop = exchange.hop
+            self._kept = hop if self._agent.keep(hop, lambda: self._lost(hop)) else None
+        self._driver.run(self._machine.answered(exchange.response, self._clock.seconds()))
+
+    def _unanswered(self, asking: Deferred[Any], failure: Failure) -> None:
+        if asking is not self._asking:
+            return
+        self._asking = None
+        error = failure.value
+        if not isinstance(error, DeliveryError):
+            self.log.failure("a bug: cannot register", failure)
+        reason = error.reason if isinstance(error, DeliveryError) else "internal error"
+        self._driver.run(self._machine.unanswered(reason, self._clock.seconds()))
+
+    def _lost(self, hop: Hop) -> None:
+        if self._kept == hop:
+            self._kept = None
+            self._driver.run(self._machine.lost(self._clock.seconds()))
+
+    def _holds(self, registered: Registered) -> None:
+        if not self.status.registered:
+            self.log.info(
+                "registered at {registrar}", registrar=str(self._binding.registrar), expires=registered.expires
+            )
+        until = self._clock.seconds() + registered.expires
+        self._now(Status(True, until, service_route=registered.service_route, identities=registered.identities))
+
+    def _failed(self, failed: NotRegistered) -> None:
+        self.log.warn(
+            "not registered at {registrar}: {reason}; next try in {wait:.0f} s",
+            registrar=str(self._binding.registrar), reason=failed.reason, wait=failed.wait,
+        )  # fmt: skip
+        self._now(Status(reason=failed.reason, retry_at=self._clock.seconds() + failed.wait))
+
+    def _over(self) -> None:
+        self._driver.stop()
+        if self._asking is not None:
+            asking, self._asking = self._asking, None
+            asking.cancel()
+        self._now(Status())
+        self._left.callback(None)
+
+    def _now(self, status: Status) -> None:
+        self.status = status
+        self._tell(status)
+
+    def _request(self, via: Via, expires: int) -> Request:
+        self._cseq += 1
+        binding = self._binding
+        fields: Sequence[tuple[str, str]] = [
+            ("Via", str(via)),
+            ("Max-Forwards", "70"),
+            *([("Route", f"<{binding.route}>")] if binding.route is not None else []),
+            ("From", f"{Address(binding.identity, binding.display_name)};tag={self._tag}"),
+            ("To", str(Address(binding.identity, binding.display_name))),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{self._cseq} REGISTER"),
+            ("Contact", ";".join([f"<{binding.contact}>", *binding.features, f"expires={expires}"])),
+            ("Supported", "path"),
+        ]
+        return Request("REGISTER", binding.registrar, Headers(tuple(fields)))

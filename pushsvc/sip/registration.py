@@ -1,0 +1,201 @@
+"""One registration, kept alive: asked for, refreshed, tried again after failures, given back (RFC 3261 §10, F-05).
+
+      start          answered 2xx                 half of it is over
+    ---------> trying ------------> registered --------------------> trying
+                 |  ^                  |  connection lost: soon
+        refused, |  | after a while    |
+        no answer v  |                  v stop: Register(0)
+               waiting                 leaving ----answered, or not----> over
+
+What is sent, and to whom, is the business of `net`.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from pushsvc.errors import BadMessage
+from pushsvc.machine import Timers, Tokens
+from pushsvc.sip.headers import Address
+from pushsvc.sip.message import Response
+from pushsvc.sip.retry_after import retry_after_of
+from pushsvc.sip.uri import SipUri
+
+FIRST_WAIT = 30.0  # seconds after a first failure; each further one doubles it (RFC 5626 §4.5)
+LONGEST_WAIT = 1800.0
+AFTER_A_LOSS = 4.0  # seconds at most: a core that restarts loses all its connections at once
+LONG = 1200.0  # a registration longer than that is refreshed `BEFORE_THE_END`, a shorter one at half (TS 24.229)
+BEFORE_THE_END = 600.0
+SHORTEST = 2.0  # seconds between two refreshes, however little was granted
+
+
+class State(enum.Enum):
+    """How far it is."""
+
+    OFF = "off"
+    TRYING = "trying"
+    REGISTERED = "registered"
+    WAITING = "waiting"
+    LEAVING = "leaving"
+    OVER = "over"
+
+
+@attrs.frozen
+class Register:
+    """Send a REGISTER for so many seconds; 0 ends the registration."""
+
+    expires: int
+
+
+@attrs.frozen
+class Registered:
+    """It holds, for so many seconds. Routes are Service-Route values (RFC 3608), identities P-Associated-URI ones."""
+
+    expires: int
+    service_route: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class NotRegistered:
+    """It failed. `wait` is how many seconds until the next try."""
+
+    reason: str
+    wait: float
+
+
+@attrs.frozen
+class Left:
+    """It was given back, or nobody answered that: nothing more will happen."""
+
+
+Output = Register | Registered | NotRegistered | Left
+
+
+class _Timer(enum.Enum):
+    NEXT = enum.auto()
+
+
+@attrs.define
+class Registration:
+    """One contact at one registrar. `expires` is how many seconds to ask for, `contact` the URI in our REGISTERs."""
+
+    contact: SipUri
+    expires: int
+    tokens: Tokens
+    state: State = attrs.field(default=State.OFF, init=False)
+    _asked: int = attrs.field(default=0, init=False)
+    _failures: int = attrs.field(default=0, init=False)
+    _was_up: bool = attrs.field(default=False, init=False)
+    _timers: Timers[_Timer] = attrs.field(factory=Timers, init=False)
+
+    @property
+    def deadline(self) -> float | None:
+        return self._timers.deadline
+
+    def start(self, now: float) -> list[Output]:
+        """Register, and stay registered."""
+        return self._try() if self.state is State.OFF else []
+
+    def wake(self, now: float) -> list[Output]:
+        """A refresh or another try is due."""
+        return self._try() if self._timers.take_due(now) else []
+
+    def answered(self, response: Response, now: float) -> list[Output]:
+        """The final answer to the last `Register`."""
+        if self.state is State.LEAVING:
+            return self._gone()
+        if self.state is not State.TRYING:
+            return []
+        if response.status < 300:
+            return self._holds(response, now)
+        longer = _seconds(response.headers.get("min-expires")) if response.status == 423 else None
+        if longer is not None and longer > self._asked:  # RFC 3261 §10.2.8
+            self._asked = longer
+            return [Register(longer)]
+        return self._failed(f"{response.status} {response.reason}", now, retry_after_of(response))
+
+    def unanswered(self, reason: str, now: float) -> list[Output]:
+        """The last `Register` was not answered, or could not be sent."""
+        if self.state is State.LEAVING:
+            return self._gone()
+        return self._failed(reason, now, None) if self.state is State.TRYING else []
+
+    def lost(self, now: float) -> list[Output]:
+        """The connection that we registered over is gone: whoever looks for us there finds nobody."""
+        if self.state is State.REGISTERED:
+            self._timers.set(_Timer.NEXT, now + AFTER_A_LOSS * self.tokens.fraction())
+        return []
+
+    def stop(self, now: float) -> list[Output]:
+        """Give it back, if there is any."""
+        self._timers.clear()
+        if self.state in (State.LEAVING, State.OVER):
+            return []
+        if not self._was_up:
+            return self._gone()
+        self.state = State.LEAVING
+        return [Register(0)]
+
+    # -- ours
+
+    def _try(self) -> list[Output]:
+        self.state = State.TRYING
+        self._asked = max(self._asked, self.expires)
+        return [Register(self._asked)]
+
+    def _holds(self, response: Response, now: float) -> list[Output]:
+        granted = granted_by(response, self.contact, self._asked)
+        if not granted:
+            return self._failed("the registrar grants no time", now, None)
+        self.state = State.REGISTERED
+        self._failures = 0
+        self._was_up = True
+        self._timers.set(_Timer.NEXT, now + refresh_after(granted))
+        routes = tuple(response.headers.values("service-route"))
+        return [Registered(granted, routes, tuple(response.headers.values("p-associated-uri")))]
+
+    def _failed(self, reason: str, now: float, retry_after: float | None) -> list[Output]:
+        """Longer and longer, and never in step with others that the same failure hit."""
+        self.state = State.WAITING
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures, 16)) * (0.5 + 0.5 * self.tokens.fraction())
+        wait = max(wait, min(retry_after or 0.0, LONGEST_WAIT))
+        self._failures += 1
+        self._timers.set(_Timer.NEXT, now + wait)
+        return [NotRegistered(reason, wait)]
+
+    def _gone(self) -> list[Output]:
+        self.state = State.OVER
+        return [Left()]
+
+
+def refresh_after(expires: float) -> float:
+    """Seconds after which a registration of so many seconds is refreshed."""
+    return max(SHORTEST, expires - BEFORE_THE_END if expires > LONG else expires / 2)
+
+
+def granted_by(response: Response, contact: SipUri, asked: int) -> int:
+    """For how many seconds a 2xx registers this contact: others of the same user are listed beside it."""
+    for value in response.headers.values("contact"):
+        try:
+            found = Address.parse(value)
+        except BadMessage:
+            continue
+        uri = found.uri
+        if isinstance(uri, SipUri) and (uri.user, uri.host.lower(), uri.port) == (
+            contact.user,
+            contact.host.lower(),
+            contact.port,
+        ):
+            granted = _seconds(found.parameter("expires"))
+            if granted is not None:
+                return granted
+    granted = _seconds(response.headers.get("expires"))
+    return asked if granted is None else granted
+
+
+def _seconds(text: str | None) -> int | None:
+    digits = (text or "").strip(" \t")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None

@@ -1,0 +1,191 @@
+"""The registration machine: what it asks for, and when."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.sip.message import Response, reply_to
+from pushsvc.sip.registration import (
+    AFTER_A_LOSS,
+    BEFORE_THE_END,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    SHORTEST,
+    Left,
+    NotRegistered,
+    Register,
+    Registered,
+    Registration,
+    State,
+    granted_by,
+    refresh_after,
+)
+from pushsvc.sip.uri import SipUri
+from tests.sip.values import make_request
+
+CONTACT = SipUri.parse("sip:alice@192.0.2.20:5060;transport=tcp")
+
+
+class HalfChance:
+    """Tokens whose fraction is always a half."""
+
+    def word(self, length: int) -> str:
+        return "x" * length
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+def answer(status: int = 200, **headers: str) -> Response:
+    """An answer to a REGISTER; underscores in names are hyphens."""
+    fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return reply_to(make_request("REGISTER"), status, headers=fields)
+
+
+def granting(expires: int) -> Response:
+    return answer(contact=f"<{CONTACT}>;expires={expires}")
+
+
+class MachineTest(SynchronousTestCase):
+    """Alice registers for an hour."""
+
+    def setUp(self) -> None:
+        self.machine = Registration(CONTACT, 3600, HalfChance())
+
+    def up(self, expires: int = 3600) -> None:
+        self.assertEqual(self.machine.start(0.0), [Register(3600)])
+        self.assertEqual(self.machine.answered(granting(expires), 0.0), [Registered(expires)])
+
+
+class Living(MachineTest):
+    """[F-05] Register, refresh, leave."""
+
+    def test_it_registers_and_refreshes(self) -> None:
+        """Ten minutes before the end of an hour, and again from the answer to that."""
+        self.up()
+        self.assertEqual(self.machine.deadline, 3600 - BEFORE_THE_END)
+        self.assertEqual(self.machine.wake(2999.0), [])
+        self.assertEqual(self.machine.wake(3000.0), [Register(3600)])
+        self.assertIsNone(self.machine.deadline)
+        self.assertEqual(self.machine.answered(granting(3600), 3001.0), [Registered(3600)])
+        self.assertEqual(self.machine.deadline, 6001.0)
+
+    def test_when_a_registration_is_refreshed(self) -> None:
+        """TS 24.229: half of a short one, ten minutes before the end of a long one; never in a tight loop."""
+        rows = {3600: 3000.0, 1201: 601.0, 1200: 600.0, 60: 30.0, 1: SHORTEST}
+        for expires, after in rows.items():
+            self.assertEqual(refresh_after(expires), after, expires)
+
+    def test_it_starts_once(self) -> None:
+        self.up()
+        self.assertEqual(self.machine.start(1.0), [])
+
+    def test_it_tells_what_the_core_says_besides(self) -> None:
+        """Service-Route (RFC 3608) and P-Associated-URI."""
+        self.machine.start(0.0)
+        response = answer(
+            contact=f"<{CONTACT}>;expires=60",
+            service_route="<sip:s1.example.com;lr>, <sip:s2.example.com;lr>",
+            p_associated_uri="<sip:alice@example.com>",
+        )
+        self.assertEqual(
+            self.machine.answered(response, 0.0),
+            [Registered(60, ("<sip:s1.example.com;lr>", "<sip:s2.example.com;lr>"), ("<sip:alice@example.com>",))],
+        )
+
+    def test_it_leaves(self) -> None:
+        self.up()
+        self.assertEqual(self.machine.stop(1.0), [Register(0)])
+        self.assertEqual(self.machine.stop(1.0), [])
+        self.assertEqual(self.machine.answered(answer(), 2.0), [Left()])
+        self.assertEqual((self.machine.state, self.machine.deadline), (State.OVER, None))
+
+    def test_it_leaves_though_nobody_answers(self) -> None:
+        """A service that stops does not wait for a core that is gone."""
+        self.up()
+        self.machine.stop(1.0)
+        self.assertEqual(self.machine.unanswered("no answer", 33.0), [Left()])
+
+    def test_it_leaves_what_a_lost_answer_may_have_granted(self) -> None:
+        """A refresh is under way: the registration before it still stands."""
+        self.up()
+        self.machine.wake(3000.0)
+        self.assertEqual(self.machine.stop(3001.0), [Register(0)])
+
+    def test_without_a_registration_there_is_nothing_to_give_back(self) -> None:
+        self.assertEqual(self.machine.stop(0.0), [Left()])
+        self.assertEqual(self.machine.answered(granting(60), 1.0), [])
+        self.assertEqual(self.machine.unanswered("late", 1.0), [])
+        self.assertEqual(self.machine.lost(1.0), [])
+
+
+class Failing(MachineTest):
+    """[F-05] Refused, unanswered, cut."""
+
+    def test_each_failure_waits_longer_than_the_one_before(self) -> None:
+        """Not in step with others (three quarters of the wait, by chance), never more than half an hour, never over."""
+        now = 0.0
+        outputs = self.machine.start(now)
+        for wait in (22.5, 45.0, 90.0, 180.0, 360.0, 720.0, 1350.0, 1350.0):
+            self.assertEqual(outputs, [Register(3600)])
+            self.assertEqual(self.machine.answered(answer(403), now), [NotRegistered("403 Forbidden", wait)])
+            self.assertEqual(self.machine.deadline, now + wait)
+            now += wait
+            outputs = self.machine.wake(now)
+        self.assertEqual(0.75 * FIRST_WAIT, 22.5)
+        self.assertEqual(0.75 * LONGEST_WAIT, 1350.0)
+
+    def test_a_success_forgets_the_failures(self) -> None:
+        self.machine.start(0.0)
+        self.machine.unanswered("no answer", 32.0)
+        self.machine.wake(100.0)
+        self.machine.answered(granting(60), 100.0)
+        self.machine.wake(130.0)
+        self.assertEqual(self.machine.unanswered("no answer", 162.0), [NotRegistered("no answer", 22.5)])
+
+    def test_retry_after_is_kept_within_bounds(self) -> None:
+        """A core that is overloaded says for how long; nobody is sent away for a day."""
+        for text, wait in (("120", 120.0), ("5", 22.5), ("86400", LONGEST_WAIT)):
+            machine = Registration(CONTACT, 3600, HalfChance())
+            machine.start(0.0)
+            self.assertEqual(
+                machine.answered(answer(503, retry_after=text), 0.0), [NotRegistered("503 Service Unavailable", wait)]
+            )
+
+    def test_a_longer_registration_where_that_is_asked_for(self) -> None:
+        """423 (RFC 3261 §10.2.8); it stays that long. A 423 that asks for nothing more is a refusal like others."""
+        self.machine.start(0.0)
+        self.assertEqual(self.machine.answered(answer(423, min_expires="7200"), 0.0), [Register(7200)])
+        self.assertEqual(self.machine.answered(granting(7200), 0.0), [Registered(7200)])
+        self.assertEqual(self.machine.wake(6600.0), [Register(7200)])
+        for text in ("7200", "60", "soon", ""):
+            outputs = self.machine.answered(answer(423, min_expires=text), 6600.0)
+            self.assertIsInstance(outputs[0], NotRegistered, text)
+            self.machine.wake(self.machine.deadline or 0.0)
+
+    def test_a_lost_connection_is_soon_made_up_for(self) -> None:
+        """A core that restarts has forgotten where we are, and all come back at once: at moments of their own."""
+        self.up()
+        self.assertEqual(self.machine.lost(10.0), [])
+        self.assertEqual(self.machine.deadline, 10.0 + AFTER_A_LOSS / 2)
+        self.assertEqual(self.machine.wake(12.0), [Register(3600)])
+
+    def test_no_time_is_no_registration(self) -> None:
+        """A registrar that grants nothing is not asked again at once."""
+        self.machine.start(0.0)
+        self.assertEqual(self.machine.answered(granting(0), 0.0), [NotRegistered("the registrar grants no time", 22.5)])
+
+
+class Granted(SynchronousTestCase):
+    """How long a 2xx holds for us."""
+
+    def test_our_contact_among_others(self) -> None:
+        """A user has several devices, and all are listed."""
+        others = "<sip:alice@192.0.2.99:5060>;expires=7, nonsense <, <tel:1>;expires=3"
+        response = answer(contact=f'{others}, <sip:alice@192.0.2.20:5060>;expires=90;+sip.instance="x"')
+        self.assertEqual(granted_by(response, CONTACT, 3600), 90)
+
+    def test_else_the_header_and_else_what_was_asked_for(self) -> None:
+        self.assertEqual(granted_by(answer(contact=f"<{CONTACT}>", expires="80"), CONTACT, 3600), 80)
+        self.assertEqual(granted_by(answer(expires="80"), CONTACT, 3600), 80)
+        self.assertEqual(granted_by(answer(contact=f"<{CONTACT}>;expires=x", expires="-4"), CONTACT, 3600), 3600)
