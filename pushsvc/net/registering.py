@@ -87,6 +87,11 @@ class Registering:
         self._driver.run(self._machine.stop(self._clock.seconds()))
         return self._left
 
+    def abandon(self) -> None:
+        """Do nothing more about it; the registrar finds out by itself."""
+        if not self._left.called:
+            self._over()
+
     # -- ours
 
     def _perform(self, output: Output) -> None:

@@ -239,11 +239,11 @@ class StreamTransport(StreamProtocol):
     def _heard(self, event: Event) -> None:
         match event:
             case KeepAlive():
-                if event.ping:
-                    self.transmit(PONG)
-                elif self._keepers:
+                if self._keepers:  # only who opened a connection pings (RFC 5626 §3.5.1): these are answers
                     self._answers_pings = True
                     self._pong.clear()
+                elif event.ping:
+                    self.transmit(PONG)
             case Malformed():
                 self._owner.unreadable(self.peer, event.error, event.reply)
                 if event.fatal:

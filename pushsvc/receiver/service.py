@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from pushsvc import push
@@ -29,6 +29,7 @@ from pushsvc.receiver.reception import Host, Reception
 from pushsvc.wiring.counting import Counting
 from pushsvc.wiring.daemon import Daemon, Readiness
 from pushsvc.wiring.network import Network, Product
+from pushsvc.wiring.registration import Presence
 from pushsvc.wiring.threads import Threads
 
 SYNC_THREADS = 4  # syncs of different files wait for the disk side by side
@@ -48,7 +49,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
         decisions=work.decisions,
         events=work.events,
         event_log=work.event_log,
-        account=lambda: {"identity": str(config.sip.identity), "registered": False},
+        account=work.presence.account,
         obstacles=lambda: readiness.obstacles() | work.obstacles(),
         metrics=metrics.exposition,
     )
@@ -76,19 +77,26 @@ class Receiving:
         metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
         metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))
         metrics.registration(False)
+        self.presence = Presence(
+            config, network, reactor, push.feature_tags(self._reception.host.targeting), metrics.registration
+        )
 
     async def _start(self) -> None:
         self._threads.start()
         await self.inbox.start()
+        self.presence.start()
 
     def start(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._start())
 
     def drain(self) -> Deferred[Any]:
+        """Whoever looks for us at the core shall not find us any more; what runs comes to its end meanwhile."""
         self.decisions.close()
-        return self._sessions.drain("the service stops")
+        leaving = Deferred.fromCoroutine(self.presence.leave())
+        return gatherResults([leaving, self._sessions.drain("the service stops")], consumeErrors=True)
 
     async def _stop(self) -> None:
+        self.presence.abandon()
         await self.inbox.stop()
         self.events.stop()
         self._threads.stop()
@@ -101,7 +109,8 @@ class Receiving:
         self._reception.host = host_of(config, self._metrics)
 
     def obstacles(self) -> dict[str, str]:
-        return {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
+        inbox = {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
+        return inbox | self.presence.obstacles()
 
     def _policy(self, config: ReceiverConfig) -> Policy:
         return Policy(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Config
 
 
@@ -14,5 +13,3 @@ def ignored(config: Config) -> Iterator[str]:
         yield "sip.auth_password"
     if config.msrp.relay is not None:
         yield "msrp.relay"
-    if isinstance(config, ReceiverConfig) and config.registration.registrar is not None:
-        yield "registration.registrar"

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.config.receiver import ReceiverConfig, Registration
+from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Msrp, Sip
 from pushsvc.config.values import Secret
 from pushsvc.msrp.uri import MsrpUri
-from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.unbuilt import ignored
 
 
@@ -17,7 +16,6 @@ class NotYet(SynchronousTestCase):
         config = ReceiverConfig(
             sip=Sip(auth_password=Secret("x")),
             msrp=Msrp(relay=MsrpUri.parse("msrps://relay.example.com:2855;tcp")),
-            registration=Registration(registrar=SipUri.parse("sip:core.example.com")),
         )
-        self.assertEqual(list(ignored(config)), ["sip.auth_password", "msrp.relay", "registration.registrar"])
+        self.assertEqual(list(ignored(config)), ["sip.auth_password", "msrp.relay"])
         self.assertEqual(list(ignored(ReceiverConfig())), [])

@@ -1,0 +1,122 @@
+"""The receiver's registration as the configuration wants it, and how it is, as a JSON value."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from pushsvc.api.fields import time_text
+from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.net.locate import transport_of
+from pushsvc.net.registering import Binding, Registering, Status
+from pushsvc.sip.uri import SipUri
+from pushsvc.wiring.network import Network
+
+
+class Presence:
+    """Where this receiver is registered, if anywhere. Start it once the listeners are up.
+
+    `features` are what the Contact says of this device (RFC 3840); `tell(up)` hears whether it is registered,
+    whenever that may have changed.
+    """
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        network: Network,
+        clock: IReactorTime,
+        features: Sequence[str],
+        tell: Callable[[bool], None],
+    ) -> None:
+        self._config = config
+        self._network = network
+        self._clock = clock
+        self._features = tuple(features)
+        self._tell = tell
+        self._registering: Registering | None = None
+
+    def start(self) -> None:
+        """Raises OSError when our name among the user's devices can be neither read nor kept."""
+        registrar = self._config.registration.registrar
+        if registrar is not None:
+            binding = self._binding(registrar)
+            self._registering = Registering(
+                self._network.agent,
+                self._clock,
+                self._network.tokens,
+                binding,
+                lambda status: self._tell(status.registered),
+            )
+            self._registering.start()
+
+    async def leave(self) -> None:
+        """Give the registration back, as long as that takes."""
+        if self._registering is not None:
+            await self._registering.stop()
+
+    def abandon(self) -> None:
+        """Do nothing more about it."""
+        if self._registering is not None:
+            self._registering.abandon()
+
+    def obstacles(self) -> dict[str, str]:
+        """What is in the way of being reached; for /readyz."""
+        if self._config.registration.registrar is None or self._status.registered:
+            return {}
+        return {"registration": f"not registered: {self._status.reason or 'not answered yet'}"}
+
+    def account(self) -> dict[str, Any]:
+        """For GET /v1/account."""
+        registrar, status = self._config.registration.registrar, self._status
+        return {
+            "identity": str(self._config.sip.identity),
+            "registrar": None if registrar is None else str(registrar),
+            "registered": status.registered,
+            "expires_at": None if status.until is None else time_text(status.until),
+            "reason": status.reason,
+            "retry_at": None if status.retry_at is None else time_text(status.retry_at),
+            "service_route": list(status.service_route),
+            "identities": list(status.identities),
+        }
+
+    @property
+    def _status(self) -> Status:
+        return Status() if self._registering is None else self._registering.status
+
+    def _binding(self, registrar: SipUri) -> Binding:
+        config, sip = self._config, self._config.sip
+        proxy = None if sip.outbound_proxy is None else sip.outbound_proxy.with_parameter("lr", None)
+        return Binding(
+            registrar=registrar,
+            identity=sip.identity,
+            contact=self._contact(proxy or registrar),
+            features=(*self._features, f'+sip.instance="<{instance(config.state_dir)}>"'),
+            expires=int(config.registration.expires),
+            route=proxy,
+            display_name=sip.display_name,
+        )
+
+    def _contact(self, core: SipUri) -> SipUri:
+        """Over TLS where the core is reached so; else where INVITEs of any size find us."""
+        agent = self._network.agent
+        if transport_of(core) == "tls" and "tls" in agent.addresses:
+            return agent.contact(self._config.sip.identity.user, "tls", secure=core.secure)
+        return self._network.uri()
+
+
+def instance(state_dir: Path) -> str:
+    """The URN that names this device for good (RFC 5626 §4.1), made at first use. Raises OSError."""
+    path = state_dir / "instance"
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        urn = f"urn:uuid:{uuid.uuid4()}"
+        new = path.with_suffix(".new")
+        new.write_text(f"{urn}\n", "ascii")
+        os.replace(new, path)
+        return urn

@@ -1,0 +1,193 @@
+"""Registering at a registrar on the simulated network."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.net.registering import Binding, Registering, Status
+from pushsvc.net.sip_transport import PING, PING_SECONDS, PONG, PONG_SECONDS
+from pushsvc.sip.codec import StreamParser, encode
+from pushsvc.sip.hop import Hop
+from pushsvc.sip.message import Request
+from pushsvc.sip.registration import AFTER_A_LOSS
+from pushsvc.sip.uri import SipUri
+from tests.net.sides import ALICE, BOB, PORT, Side
+from tests.sim import Network
+from tests.sip.values import make_response
+from tests.tokens import CountedTokens
+from tests.wires import Wire, listening
+
+INSTANCE = '+sip.instance="<urn:uuid:0>"'
+
+
+class RegisteringTest(SynchronousTestCase):
+    """Alice registers at Bob, a registrar."""
+
+    def setUp(self) -> None:
+        self.network = Network()
+        self.alice = Side(self.network, ALICE)
+        self.told: list[Status] = []
+        self.registering = self.made()
+
+    def made(self, route: SipUri | None = None) -> Registering:
+        binding = Binding(
+            registrar=SipUri.parse(f"sip:{BOB};transport=tcp"),
+            identity=SipUri.parse("sip:alice@example.com"),
+            contact=self.alice.agent.contact("alice", "tcp"),
+            features=('+g.oma.pusheventapp="mms.ua"', INSTANCE),
+            expires=600,
+            route=route,
+        )
+        return Registering(self.alice.agent, self.network.clock, CountedTokens("r"), binding, self.told.append)
+
+    def registrar(self, status: int = 200) -> Side:
+        bob = Side(self.network, BOB)
+
+        def answer(request: Request, source: Hop) -> None:
+            headers = [("Contact", request.headers.get("contact") or ""), ("Service-Route", f"<sip:{BOB};lr>")]
+            bob.agent.respond(make_response(request, status, headers=headers if status == 200 else ()))
+
+        bob.answer = answer
+        return bob
+
+    def stop(self) -> None:
+        """Everything ends, and nothing is left."""
+        self.network.run(self.registering.stop())
+        self.network.run(self.alice.agent.stop())
+        self.network.settle(200)
+        self.assertEqual((self.alice.agent.transactions, self.network.clock.getDelayedCalls()), (0, []))
+
+
+class Registers(RegisteringTest):
+    """[F-05] What goes over the wire."""
+
+    def test_the_request(self) -> None:
+        """RFC 3261 §10.2: who, where, for how long, what it can; the same Call-ID and the next number each time."""
+        bob = self.registrar()
+        self.registering.start()
+        self.network.settle(301)
+        first, second = (request for request, _ in bob.requests)
+        self.assertEqual((first.method, str(first.uri)), ("REGISTER", f"sip:{BOB};transport=tcp"))
+        self.assertEqual(
+            first.headers.get("contact"),
+            f'<sip:alice@{ALICE}:{PORT};transport=tcp>;+g.oma.pusheventapp="mms.ua";{INSTANCE};expires=600',
+        )
+        self.assertEqual((str(first.to), first.from_.uri), ("<sip:alice@example.com>", first.to.uri))
+        self.assertEqual(first.headers.get("supported"), "path")
+        self.assertEqual((second.call_id, second.cseq.number), (first.call_id, first.cseq.number + 1))
+        self.assertEqual(first.from_.tag, second.from_.tag)
+        self.stop()
+
+    def test_it_goes_by_the_outbound_proxy(self) -> None:
+        bob = self.registrar()
+        self.registering = self.made(SipUri.parse(f"sip:{BOB};transport=tcp;lr"))
+        self.registering.start()
+        self.network.settle(1)
+        self.assertEqual(bob.requests[0][0].headers.get("route"), f"<sip:{BOB};transport=tcp;lr>")
+        self.stop()
+
+    def test_what_it_tells(self) -> None:
+        """For the account page, the metric and readiness."""
+        self.registrar()
+        self.registering.start()
+        self.network.settle(1)
+        (status,) = self.told
+        self.assertEqual((status.registered, status.service_route), (True, (f"<sip:{BOB};lr>",)))
+        self.assertAlmostEqual(status.until or 0, 600, places=0)
+        self.stop()
+        self.assertEqual(self.told[-1], Status())
+
+    def test_it_gives_the_registration_back(self) -> None:
+        bob = self.registrar()
+        self.registering.start()
+        self.network.settle(1)
+        self.stop()
+        self.assertTrue((bob.requests[-1][0].headers.get("contact") or "").endswith(";expires=0"))
+
+
+class Fails(RegisteringTest):
+    """[F-05] Nobody there, or nobody who wants us."""
+
+    def test_a_refusal_is_told_and_tried_again_later(self) -> None:
+        """Not at once: a wrong password does not become right, and a core that locks accounts would."""
+        bob = self.registrar(403)
+        self.registering.start()
+        self.network.settle(14)
+        self.assertEqual((self.told[0].registered, self.told[0].reason, len(bob.requests)), (False, "403 Forbidden", 1))
+        self.network.settle(20)
+        self.assertEqual(len(bob.requests), 2)
+        self.stop()
+
+    def test_a_core_that_comes_later(self) -> None:
+        self.registering.start()
+        self.network.settle(14)
+        self.assertIn("cannot be reached", self.told[0].reason or "")
+        self.registrar()
+        self.network.settle(40)
+        self.assertTrue(self.registering.status.registered)
+        self.stop()
+
+    def test_stopping_while_nobody_answers(self) -> None:
+        """The service does not wait for the rest of 32 s: what was never granted need not be given back."""
+        listening(self.network.host(BOB), PORT)
+        self.registering.start()
+        self.network.settle(5)
+        self.stop()
+        self.assertEqual(self.told, [Status()])
+
+
+class Loses(RegisteringTest):
+    """[F-05] RFC 5626: the connection is how the core finds us."""
+
+    def test_a_connection_that_is_cut(self) -> None:
+        bob = self.registrar()
+        self.registering.start()
+        self.network.settle(1)
+        self.network.run(bob.agent.stop())
+        bob = self.registrar()
+        self.network.settle(AFTER_A_LOSS + 1)
+        self.assertEqual(len(bob.requests), 1)
+        self.stop()
+
+    def test_the_connection_is_kept_by_pings(self) -> None:
+        """Without them a NAT forgets it, and so do we, after two idle minutes."""
+        bob = self.registrar()
+        self.registering.start()
+        self.network.settle(290)
+        self.assertEqual(len(bob.requests), 1)
+        self.network.settle(20)
+        self.assertEqual(len({source.connection for _, source in bob.requests}), 1)
+        self.stop()
+
+    def test_a_connection_that_a_nat_forgot(self) -> None:
+        """Whoever answered pings once and does no longer is gone, whatever TCP says."""
+        wire = listening(self.network.host(BOB), PORT)
+        self.registering.start()
+        self.network.settle(1)
+        wire.transport.write(encode(make_response(self.heard(wire), headers=[("Expires", "600")])))
+        self.network.settle(PING_SECONDS)
+        wire.transport.write(PONG)
+        self.network.settle(PING_SECONDS)
+        self.assertTrue(wire.octets.endswith(2 * PING))
+        self.assertIsNone(wire.lost)
+        self.network.settle(PONG_SECONDS + 1)
+        self.assertIsNotNone(wire.lost)
+        self.network.settle(AFTER_A_LOSS)
+        self.assertEqual(self.heard(wire).cseq.number, 2)
+        self.stop()
+
+    def test_a_core_that_answers_no_pings(self) -> None:
+        """Not all do; the connection is kept all the same."""
+        wire = listening(self.network.host(BOB), PORT)
+        self.registering.start()
+        self.network.settle(1)
+        wire.transport.write(encode(make_response(self.heard(wire), headers=[("Expires", "600")])))
+        self.network.settle(2.5 * PING_SECONDS)
+        self.assertTrue(wire.octets.endswith(2 * PING))
+        self.assertIsNone(wire.lost)
+        self.stop()
+
+    def heard(self, wire: Wire) -> Request:
+        """The last request that came in."""
+        *_, last = (event for event in StreamParser().feed(wire.octets) if isinstance(event, Request))
+        return last
