@@ -106,8 +106,7 @@ class Registering:
                 self._over()
 
     def _ask(self, expires: int) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
+        self._forget()
         asking = self._asking = Deferred.fromCoroutine(self._exchange(expires))
         asking.addCallbacks(
             lambda exchange: self._answered(asking, exchange), lambda failure: self._unanswered(asking, failure)
@@ -161,11 +160,15 @@ class Registering:
 
     def _over(self) -> None:
         self._driver.stop()
-        if self._asking is not None:
-            asking, self._asking = self._asking, None
-            asking.cancel()
+        self._forget()
         self._now(Status())
         self._left.callback(None)
+
+    def _forget(self) -> None:
+        """Whatever the answer to the last request will be, it is not waited for."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
 
     def _now(self, status: Status) -> None:
         self.status = status
