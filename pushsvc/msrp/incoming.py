@@ -99,12 +99,18 @@ class _Chunk:
         return self.send.message_id or ""
 
 
+def no_room(content_type: str) -> int:
+    """A file of the announced size, and nothing around it."""
+    return 0
+
+
 @attrs.define
 class Incoming:
     """One session's incoming contents. Only one chunk is open at a time: begun, data, ended as the framer says.
 
     `own` is our URI of the session, `accepts` judges the value of a Content-Type header, the sizes are octets:
-    what we announced and what the sender did. `one_content`: a file selector was agreed (E.9 rule 5).
+    what we announced and what the sender did. `room` tells how many octets a content of a type may have beyond what was
+    announced of its file (E.7: a wrapper is not counted there). `one_content`: a file selector was agreed (E.9 rule 5).
     """
 
     own: MsrpUri
@@ -112,6 +118,7 @@ class Incoming:
     tokens: Tokens
     max_size: int | None = None
     expected_size: int | None = None
+    room: Callable[[str], int] = no_room
     one_content: bool = True
     _chunk: _Chunk | None = attrs.field(default=None, init=False)
     _contents: dict[str, _Content] = attrs.field(factory=dict, init=False)  # those that have not ended
@@ -222,8 +229,7 @@ class Incoming:
 
     def _start(self, chunk: _Chunk) -> list[Output]:
         byte_range = chunk.send.byte_range or WHOLE
-        limits = [size for size in (self.max_size, self.expected_size) if size is not None]
-        content = _Content(chunk.message_id, Assembly(min(limits, default=None)))
+        content = _Content(chunk.message_id, Assembly(self._limit(chunk.send.content_type or "")))
         fault = self._unwelcome(chunk.send) or content.assembly.expect(byte_range)
         if fault is not None:
             self._remember(chunk.message_id, fault.status)
@@ -233,6 +239,10 @@ class Incoming:
         self._contents[content.message_id] = content
         chunk.content, chunk.position = content, byte_range.start - 1
         return [Started(content.message_id, chunk.send)]
+
+    def _limit(self, content_type: str) -> int | None:
+        expected = None if self.expected_size is None else self.expected_size + self.room(content_type)
+        return min((size for size in (self.max_size, expected) if size is not None), default=None)
 
     def _unwelcome(self, send: Send) -> Fault | None:
         """Why no content may be started by this chunk."""

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from pushsvc.errors import Misuse, Refused
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Flag, Reply, Report, Send
-from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Output, Started, Store
+from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Output, Started, Store, no_room
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.alarm import Alarm
 
@@ -38,6 +38,7 @@ class Sink(Protocol):
 class Wanted:
     """What may come in: by type, by size in octets, and one content only where a file was agreed.
 
+    `room` tells how many octets a content of a type may have beyond `expected_size`.
     `make_sink` may raise OSError when nothing can be kept now.
     """
 
@@ -46,6 +47,7 @@ class Wanted:
     max_size: int | None = None
     expected_size: int | None = None
     one_content: bool = True
+    room: Callable[[str], int] = no_room
 
 
 def _no_sink(send: Send) -> Sink:
@@ -92,6 +94,7 @@ class Receiving:
             tokens,
             max_size=wanted.max_size,
             expected_size=wanted.expected_size,
+            room=wanted.room,
             one_content=wanted.one_content,
         )
 
@@ -180,6 +183,7 @@ class Receiving:
         error = failure.value
         if isinstance(error, Refused):
             status, why = error.status, error.reason
+            self.log.info("content declined: {why}", why=why, status=status)
         else:
             self.log.failure("received content could not be kept", failure)
             status, why = CANNOT_KEEP, "cannot be stored"

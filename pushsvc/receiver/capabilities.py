@@ -9,7 +9,7 @@ from pushsvc.receiver.reception import Host
 
 def capabilities(host: Host, local: sdp.LocalEnd, accept: Accept) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of the 200. Every caller gets the same: it tells nothing about users."""
-    description = sdp.capabilities(local, (1, 1), accept.types, accept.max_size)
+    description = sdp.capabilities(local, (1, 1), push.announced(accept.types), accept.max_size)
     tags = push.feature_tags(host.targeting)
     fields = [("Accept", "application/sdp"), ("Content-Type", "application/sdp")]
     contact = [("Contact", ";".join([f"<sip:{local.host}>", *tags]))] if tags else []

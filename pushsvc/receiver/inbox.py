@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pushsvc import push
 from pushsvc.errors import Misuse
 from pushsvc.machine import Tokens
 from pushsvc.receiver.inbox_disk import INDEX, Disk
@@ -28,6 +29,7 @@ from pushsvc.receiver.inbox_publish import SMALL, Publication, Publisher
 from pushsvc.receiver.inbox_repair import Repaired, repair
 from pushsvc.receiver.inbox_writer import InThread, Writer
 from pushsvc.receiver.part import Part, Sealed
+from pushsvc.receiver.wrapped import Wrapping
 
 PROBE_EVERY = 5.0  # seconds between two tries of a disk that failed
 SPREAD_AFTER = 0.05  # seconds of quiet before small contents get their files
@@ -94,12 +96,16 @@ class Inbox:
 
     # --- contents that come in ---
 
-    def part(self, about: Arriving, limit: int) -> Part:
-        """A place for a content of at most `limit` octets. Raises OSError when nothing is taken now."""
+    def part(self, about: Arriving, limit: int, wrapping: Wrapping | None = None) -> Part:
+        """A place for a content of at most `limit` octets. Raises OSError when nothing is taken now.
+
+        `wrapping` is taken off before it is checked and kept; until then it may be so much larger.
+        """
         if not self.writable:
             raise _not_now()
-        most = limit if about.size is None else min(limit, about.size)
-        part = Part(harmless(about), self._new_name(about.name), most, self._disk, self._in_thread, self)
+        room = 0 if wrapping is None else push.WRAPPER_ROOM
+        most = limit if about.size is None else min(limit, about.size + room)
+        part = Part(harmless(about), self._new_name(about.name), most, self._disk, self._in_thread, self, wrapping)
         self._parts.add(part)
         return part
 

@@ -62,6 +62,10 @@ class Disk:
             offset += written
             written = os.pwrite(fd, octets, offset)
 
+    def cut(self, fd: int, size: int) -> None:
+        """Only the first octets are left."""
+        os.ftruncate(fd, size)
+
     def sync(self, fd: int) -> None:
         """Everything about this file is durable. After an error it never is, whatever is tried."""
         os.fsync(fd)

@@ -11,11 +11,13 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from pushsvc.errors import Refused
+from pushsvc.errors import ProtocolError, Refused
+from pushsvc.push import Readable
 from pushsvc.receiver.inbox_disk import Disk
-from pushsvc.receiver.inbox_entry import Arriving, Kept
+from pushsvc.receiver.inbox_entry import Arriving, Kept, harmless
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.inbox_writer import InThread
+from pushsvc.receiver.wrapped import Wrapping
 
 SYNC_EVERY = 32 * 1024 * 1024  # octets written between two syncs in the background, so that the last one is short
 _PIECE = 1024 * 1024
@@ -29,6 +31,17 @@ class Sealed:
     sha1: str
     sha256: str
     content: bytes | None
+
+
+@attrs.frozen
+class _OnDisk:
+    """The whole content, as it came (`push.Readable`)."""
+
+    fd: int
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self.fd, size, offset)
 
 
 class Keeper(Protocol):
@@ -47,16 +60,27 @@ class Keeper(Protocol):
 class Part:
     """A content that is not complete. Octets may come in any order; hashing is cheapest when they come in theirs.
 
-    `limit` is the most octets it may have. Its file is gone when it fails or is discarded.
+    `limit` is the most octets it may have. Its file is gone when it fails or is discarded. `wrapping` is taken off once
+    every octet is there, as until then chunks may change any of it; the size and hashes are those of what is inside.
     """
 
-    def __init__(self, about: Arriving, file: str, limit: int, disk: Disk, in_thread: InThread, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        about: Arriving,
+        file: str,
+        limit: int,
+        disk: Disk,
+        in_thread: InThread,
+        keeper: Keeper,
+        wrapping: Wrapping | None = None,
+    ) -> None:
         self.about = about
         self.file = file
         self._limit = limit
         self._disk = disk
         self._in_thread = in_thread
         self._keeper = keeper
+        self._wrapping = wrapping
         self._fd = disk.create(file)
         self._size = 0
         self._hashed = 0  # octets from the start that the hashes have seen; -1: they came in another order
@@ -99,13 +123,14 @@ class Part:
         """Every octet is there. Fires when it is an entry.
 
         Fails with Refused 400 when size or hash are not what was announced (D-MSRP-4), with Refused 413 for other
-        content under a known key, with OSError when it cannot be kept. Cancelling changes nothing.
+        content under a known key, with what `Wrapping` says of a wrapper, with OSError when it cannot be kept.
+        Cancelling changes nothing.
         """
         if self._over:
             return fail(OSError(errno.EBADF, "the content was given up"))
-        if self.about.size not in (None, self._size):
+        if self._wrapping is None and self.about.size not in (None, self._size):
             self.discard("size mismatch")
-            return fail(Refused(400, "Size mismatch", protocol="msrp"))
+            return fail(_wrong_size())
         self._over = True
         # Of its own, so that cancelling it closes no file under the thread's hands.
         done: Deferred[Kept] = Deferred()
@@ -161,6 +186,8 @@ class Part:
             self._keeper.left(self)
 
     def _seal(self) -> Sealed:
+        if self._wrapping is not None:
+            self._unwrap(self._wrapping)
         if self._hashed != self._size:
             self._hash_again()
         if self.about.sha1 is not None and self._sha1.digest() != self.about.sha1:
@@ -172,6 +199,25 @@ class Part:
         else:
             self._disk.sync(self._fd)
         return Sealed(self._size, self._sha1.hexdigest(), self._sha256.hexdigest(), content)
+
+    def _unwrap(self, wrapping: Wrapping) -> None:
+        whole = _OnDisk(self._fd, self._size)
+        try:
+            about, inside = wrapping.taken_off(whole)
+        except ProtocolError as error:
+            raise Refused(error.status, error.reason, protocol="msrp") from error
+        if about.size not in (None, inside.size):
+            raise _wrong_size()
+        self.about = harmless(about)
+        if inside is not whole:
+            self._keep_only(inside)
+
+    def _keep_only(self, inside: Readable) -> None:
+        """Move it to the front of the file that it is in, or was in; no octet goes where one is still to be read."""
+        for at in range(0, inside.size, _PIECE):
+            self._disk.write(self._fd, inside.read(at, min(_PIECE, inside.size - at)), at)
+        self._disk.cut(self._fd, inside.size)
+        self._size, self._hashed = inside.size, -1
 
     def _hash_again(self) -> None:
         self._sha1 = hashlib.sha1(usedforsecurity=False)
@@ -190,3 +236,7 @@ class Part:
         except OSError as error:
             self._keeper.broken(error)
         self._keeper.left(self)
+
+
+def _wrong_size() -> Refused:
+    return Refused(400, "Size mismatch", protocol="msrp")

@@ -153,6 +153,10 @@ class Policy:
         answers = self._decisions.ask(caller, [files[index] for index in asked], timeout)
         return answers.addCallback(lambda yes: self._answered(files, verdicts, asked, yes))
 
+    def accepts(self, type: str) -> bool:
+        """Whether contents of this type are taken at all, whatever the rules say of them."""
+        return any(media_type_matches(pattern, type) for pattern in self._types)
+
     def _rule_for(self, caller: Caller, file: FileAsked) -> Rule | None:
         return next((matcher.rule for matcher in self._rules if matcher.matches(caller, file)), None)
 

@@ -11,12 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushsvc import push, sdp
-from pushsvc.errors import Refused
+from pushsvc.errors import ProtocolError, Refused
 from pushsvc.receiver.caller import Networks, caller_of
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Arriving
 from pushsvc.receiver.part import Part
 from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
+from pushsvc.receiver.wrapped import wrapping_of
 from pushsvc.sessions import Invitation, Send, Sessions, Wanted
 from pushsvc.sessions import Take as TakeLine
 from pushsvc.sip.hop import Hop
@@ -30,7 +31,7 @@ MESSAGE_REFUSALS = {488: 415}  # a MESSAGE has no offer that could be unacceptab
 
 @attrs.frozen
 class Host:
-    """Whose pushes these are, and what the answers say: `user` None takes any, `types` is what is announced.
+    """Whose pushes these are, and what the answers say: `user` None takes any, `types` are taken, wrapped or not.
 
     `declined(cause)` is told of each file that is not taken. `plain`: MSRP without TLS is taken, too.
     """
@@ -121,18 +122,20 @@ class Reception:
             self._take(invitation, caller, line, verdicts[line.index]) if line.index in verdicts else None
             for line in invitation.lines
         ]
-        invitation.accept(takes, self._describe, self.host.types)
+        invitation.accept(takes, self._describe, push.announced(self.host.types))
 
     def _take(self, invitation: Invitation, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict) -> TakeLine:
         selector = line.selector
         wanted = Wanted(
-            accepts=verdict.accepts,
+            accepts=lambda type: push.is_wrapper(type) or verdict.accepts(type),
             make_sink=lambda send: self._part(invitation.request, caller, line, verdict, send),
             max_size=verdict.max_size,
             expected_size=selector.size if selector is not None else None,
             one_content=selector is not None,
+            room=lambda type: push.WRAPPER_ROOM if push.is_wrapper(type) else 0,
         )
-        return TakeLine(wanted, self.host.types, verdict.max_size)
+        accept_types, accept_wrapped_types = push.announced_to(self.host.types, line.accept_types)
+        return TakeLine(wanted, accept_types, verdict.max_size, accept_wrapped_types)
 
     def _part(self, request: Request, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict, send: Send) -> Part:
         headers = {name.lower(): value for name, value in send.headers}
@@ -154,7 +157,8 @@ class Reception:
             disposition=disposition.kind if disposition else line.disposition,
             application=application_of(request),
         )
-        return self._inbox.part(about, verdict.max_size)
+        wrapping = wrapping_of(about, verdict.accepts, line.selector, is_disposed=disposition is not None)
+        return self._inbox.part(about, verdict.max_size, wrapping)
 
     def _describe(self, contact: SipUri) -> list[tuple[str, str]]:
         return push.answer_headers(
@@ -172,16 +176,20 @@ class Reception:
         if unfit is not None:
             self._sessions.respond(request, unfit)
             return
-        about = message_about(request, caller)
-        verdict = await self._judged(caller, [FileAsked(None, about.name, about.type, len(request.body))])
+        try:
+            about, content = self._message_content(request, caller)
+        except ProtocolError as error:
+            self._refuse_content(request, error)
+            return
+        verdict = await self._judged(caller, [FileAsked(None, about.name, about.type, len(content))])
         if isinstance(verdict, Refuse):
             self.host.declined(verdict.cause.value)
             status = MESSAGE_REFUSALS.get(verdict.status, verdict.status)
-            accept = [("Accept", ", ".join(self.host.types))] if verdict.cause is Cause.TYPE else []
+            accept = self._accept_header() if verdict.cause is Cause.TYPE else []
             self._sessions.respond(request, status, [*refusal_headers(verdict), *accept])
             return
         try:
-            await self._inbox.store(about, request.body)
+            await self._inbox.store(about, content)
         except OSError as error:
             self.log.error("message not kept: {reason}", reason=error.strerror, call_id=request.call_id)
             self._sessions.respond(request, 503, [("Retry-After", str(RETRY_AFTER))])
@@ -189,6 +197,24 @@ class Reception:
             self._sessions.respond(request, refused.status)
         else:
             self._sessions.respond(request, 200)
+
+    def _message_content(self, request: Request, caller: Caller) -> tuple[Arriving, bytes]:
+        """The content of a MESSAGE, out of its wrapping, and what is known about it. Raises ProtocolError."""
+        about, content = message_about(request, caller), push.InMemory(request.body)
+        wrapping = wrapping_of(about, self.policy.accepts, is_disposed=about.disposition is not None)
+        if wrapping is None:
+            return about, content.octets
+        known, inside = wrapping.taken_off(content)
+        return known, inside.read(0, inside.size)
+
+    def _refuse_content(self, request: Request, error: ProtocolError) -> None:
+        self.log.info("push declined: {reason}", reason=error.reason, status=error.status, call_id=request.call_id)
+        if error.status == 415:
+            self.host.declined(Cause.TYPE.value)
+        self._sessions.respond(request, error.status, self._accept_header() if error.status == 415 else [])
+
+    def _accept_header(self) -> list[tuple[str, str]]:
+        return [("Accept", ", ".join(push.announced(self.host.types)))]
 
     def _unfit(self, request: Request) -> int | None:
         if not self._is_ours(request):

@@ -17,6 +17,7 @@ class Take:
     wanted: Wanted
     accept_types: tuple[str, ...]
     max_size: int | None = None
+    accept_wrapped_types: tuple[str, ...] = ()
 
 
 def line_for(floors: Floors, call_id: str, view: sdp.MediaOffer, take: Take | None) -> Line:
@@ -33,7 +34,8 @@ def decision_for(floors: Floors, line: Line, take: Take | None, accept_types: tu
     """What our answer says; `accept_types` is what a line that is refused is told that would have been taken."""
     if take is None or line.msrp is None:
         return sdp.Declined(accept_types)
-    return sdp.Accepted((line.msrp.own,), take.accept_types, take.max_size, setup_for(floors, line.view))
+    setup = setup_for(floors, line.view)
+    return sdp.Accepted((line.msrp.own,), take.accept_types, take.max_size, setup, take.accept_wrapped_types)
 
 
 def setup_for(floors: Floors, view: sdp.MediaOffer) -> str:

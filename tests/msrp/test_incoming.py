@@ -256,6 +256,19 @@ class Refusing(SynchronousTestCase):
             self.check(incoming, make_send(byte_range=(1, None, 5)), *self.declined(413, "larger than agreed"))
             self.check(incoming, make_send("t2", byte_range=(1, 2, None)), refusal(413, "stop sending", "t2"))
 
+    def test_a_wrapper_has_room_beside_the_size_of_its_file(self) -> None:
+        """[D-MSRP-5] E.7: Byte-Range counts it, the selector does not; max-size bounds both."""
+        room = {"message/cpim": 3}
+        for type, total, refused in (
+            ("message/cpim", 7, False), ("message/cpim", 8, True), ("text/plain", 4, False), ("text/plain", 5, True),
+        ):  # fmt: skip
+            incoming = make_incoming(max_size=100, expected_size=4, room=lambda type: room.get(type, 0))
+            send = make_send(byte_range=(1, None, total), content_type=type)
+            outputs = self.declined(413, "larger than agreed") if refused else [Started("mid1", send)]
+            self.assertEqual(incoming.begun(send, 0.0), outputs)
+        incoming = make_incoming(max_size=6, expected_size=4, room=lambda type: 3)
+        self.check(incoming, make_send(byte_range=(1, None, 7)), *self.declined(413, "larger than agreed"))
+
     def test_a_size_that_turns_out_too_large(self) -> None:
         """[D-MSRP-5] Discarded and answered at the octet too many, before the chunk has ended (flow 10)."""
         incoming, send = make_incoming(max_size=4), make_send(byte_range=(1, None, None))

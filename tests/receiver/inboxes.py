@@ -17,7 +17,7 @@ from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Arriving, Entry
 
 CHANGES = (
-    "create", "write", "sync", "sync_octets", "drop", "publish", "replace", "remove", "sync_directory",
+    "create", "write", "cut", "sync", "sync_octets", "drop", "publish", "replace", "remove", "sync_directory",
 )  # fmt: skip
 NOW = 1_790_000_000.0
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.wrapped import wrapping_of
+from tests.push.test_unwrapping import cpim
 from tests.receiver.inboxes import InboxCase, arriving
 
 LARGE = bytes(range(256)) * 200
@@ -40,12 +42,13 @@ class Killed(InboxCase):
 
     def send(self, inbox: Inbox, name: str, content: bytes, *, whole: bool) -> None:
         """As a sender does: the same key every time, and content counts as sent once it is acknowledged."""
-        about = arriving(name=name, key=f"key of {name}")
+        about = arriving(name=name, key=f"key of {name}", type="message/cpim" if name.endswith(".cpim") else "x/y")
         if whole:
             self.successResultOf(inbox.store(about, content))
         else:
-            part = inbox.part(about, 1 << 30)
-            part.write(0, memoryview(content))
+            wrapping = wrapping_of(about, lambda type: True)
+            part = inbox.part(about, 1 << 30, wrapping)
+            part.write(0, memoryview(cpim(content) if wrapping else content))
             self.successResultOf(part.finish())
 
     def check_copies(self, all_contents: dict[str, bytes], *, whole: bool) -> None:
@@ -66,6 +69,15 @@ class Killed(InboxCase):
         for name, content in contents.items():
             self.send(self.inbox, name, content, whole=False)
             self.acknowledged[name] = content
+        self.check_copies(contents, whole=False)
+
+    def test_a_kill_at_any_step_of_a_wrapped_content_loses_and_doubles_nothing(self) -> None:
+        """Nobody ever finds the wrapper, or half of what was in it, in the inbox."""
+        contents = {"first.cpim": LARGE, "second.cpim": SMALL, "third.cpim": b""}
+        for name, content in contents.items():
+            self.send(self.inbox, name, content, whole=False)
+            self.acknowledged[name] = content
+        self.assertIn("cut", [step for step, _, _ in self.copies])
         self.check_copies(contents, whole=False)
 
     def test_a_kill_at_any_step_of_a_small_content_loses_and_doubles_nothing(self) -> None:

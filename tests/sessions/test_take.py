@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
@@ -33,6 +34,11 @@ class Takes(SynchronousTestCase):
         self.assertEqual((line.view, agent.msrp.sessions), (self.view, 1))
         decision = decision_for(agent.floors, line, TAKE, ("x/y",))
         self.assertEqual(decision, sdp.Accepted((line.msrp.own,), ("text/*",), 1000, "passive"))
+        wrapped = attrs.evolve(TAKE, accept_types=("message/cpim",), accept_wrapped_types=("text/*",))
+        self.assertEqual(
+            decision_for(agent.floors, line, wrapped, ()),
+            sdp.Accepted((line.msrp.own,), ("message/cpim",), 1000, "passive", ("text/*",)),
+        )
 
     def test_a_line_that_is_not_wanted(self) -> None:
         """It is told what would have been."""
