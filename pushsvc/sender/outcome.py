@@ -219,7 +219,7 @@ def _failure(result: AttemptResult, files: Sequence[FileResult | None]) -> tuple
 
 def _explains_settled(refused: Refused, files: Sequence[FileResult | None]) -> bool:
     """Whether this is the refusal of one file, when others failed for reasons of their own."""
-    return refused.protocol == "msrp" and any(
+    return refused.protocol != "sip" and any(
         file is not None and _refused(file) and file.code == refused.status for file in files
     )
 

@@ -12,6 +12,7 @@ from pushsvc.sdp import FileOffer
 from pushsvc.sender.content import offered, opened
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
 from pushsvc.sender.lingering import Key
+from pushsvc.sender.packing import Unfit, packed
 from pushsvc.sender.ways import Ways
 from pushsvc.sessions import Call, ConfirmedBy, Line, Progress, Session
 from pushsvc.sip.uri import SipUri
@@ -125,7 +126,13 @@ class Transfer:
             return
         try:
             with opened(self._job, content) as octets:
-                receipt = await line.send(octets, lambda sent, acknowledged: self._moved(index, sent, acknowledged))
+                whole = packed(octets, self._job, str(self._ways.caller.identity), line.answer)
+                count = whole.of_content
+                receipt = await line.send(whole, lambda sent, known: self._moved(index, count(sent), count(known)))
+        except Unfit as unfit:
+            self._results[index] = FileResult(content.name, FileState.REFUSED, unfit.status)
+            self._errors.append(unfit)
+            return
         except DeliveryError as error:
             code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None
             self._results[index] = FileResult(content.name, FileState.FAILED, code)

@@ -16,12 +16,14 @@ from pushsvc.net.msrp_session import MsrpSession
 class Line:
     """`msrp` is None where the line was refused, or is closed.
 
-    `is_finished`: the peer has the content that we sent by it, so another file may take the line over.
+    `answer` is the peer's answer when `view` is our offer. `is_finished`: the peer has the content that we sent by it,
+    so another file may take the line over.
     """
 
     view: sdp.MediaOffer
     msrp: MsrpSession | None
     is_finished: bool = False
+    answer: sdp.MediaOffer | None = None
 
     @property
     def is_open(self) -> bool:
@@ -37,6 +39,7 @@ class Line:
         """The peer's answer to it. Raises Unreachable, without `retry`, when it cannot be used."""
         if view.problem is not None:
             raise Unreachable(f"the answer cannot be used: {view.problem}", retry=False)
+        self.answer = view
         if self.msrp is not None and not view.refused:
             self.msrp.peer_path, self.msrp.fingerprints = view.path, view.fingerprints
 

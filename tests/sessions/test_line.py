@@ -60,6 +60,7 @@ class Lines(SynchronousTestCase):
         view = self.answered(answer(self.offer))
         self.line.answered(view)
         self.assertEqual((self.msrp.peer_path, self.msrp.fingerprints), (view.path, view.fingerprints))
+        self.assertEqual(self.line.answer, view)
 
     def test_a_refusal_says_nothing(self) -> None:
         self.line.answered(self.answered(answer(self.offer, False)))
