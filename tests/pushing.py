@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from pushsvc import push
 from pushsvc.config.receiver import Rule
+from pushsvc.net.observer import Observer
 from pushsvc.receiver.decisions import Decisions
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Entry
@@ -75,8 +76,16 @@ class SendingSide:
 class ReceivingSide:
     """A receiver's reception and inbox at 192.0.2.20."""
 
-    def __init__(self, network: Network, directory: Path, *, rules: tuple[Rule, ...] = (), **accept: Any) -> None:
-        self.stack = Agent(network, "192.0.2.20", "alice")
+    def __init__(
+        self,
+        network: Network,
+        directory: Path,
+        *,
+        rules: tuple[Rule, ...] = (),
+        observers: tuple[Observer, ...] = (),
+        **accept: Any,
+    ) -> None:
+        self.stack = Agent(network, "192.0.2.20", "alice", observers=observers)
         self.arrived: list[Entry] = []
         self.declined: list[str] = []
         self.inbox = Inbox(directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append)

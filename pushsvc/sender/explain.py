@@ -60,6 +60,10 @@ _NO_ANSWER: Said = (
     "Nobody answered, or the connection did not hold.",
     "Check that the address can be reached from here.",
 )
+_EXCLUDED: Said = (
+    "The device's answer leaves out what was offered: its type or its size.",
+    "Send another media type or something smaller.",
+)
 _STATES: Mapping[State, Said] = {
     State.QUEUED: ("It has not been tried yet.", "Nothing: it is in the queue."),
     State.SENDING: ("It is being sent now.", "Nothing."),
@@ -133,7 +137,7 @@ def _meaning(attempt: Attempt) -> Said:
         return MSRP.get(attempt.msrp_status, ("The device refused the content while it came.", "See its logs."))
     if attempt.sip_status is not None and attempt.sip_status >= 300:
         return SIP.get(attempt.sip_status) or _SIP_CLASS[attempt.sip_status // 100]
-    return _NO_ANSWER
+    return _EXCLUDED if attempt.sip_status and attempt.outcome == State.REJECTED.value else _NO_ANSWER
 
 
 def _evidence(attempt: Attempt) -> str:

@@ -179,7 +179,9 @@ def _settled(result: AttemptResult, files: Sequence[FileResult | None]) -> Outco
     wanted = [file for file in files if not _refused(file)]
     if not wanted and files:
         codes = sorted({str(file.code) for file in files if file and file.code})
-        return Outcome(State.REJECTED, _line(f"every file was refused {' '.join(codes)}"))
+        ours = isinstance(result.failure, Refused) and result.failure.protocol == "local"
+        why = f": {result.failure}" if ours else ""
+        return Outcome(State.REJECTED, _line(f"every file was refused {' '.join(codes)}{why}"))
     if wanted and all(file is not None and file.result is FileState.DELIVERED for file in wanted):
         return Outcome(State.DELIVERED)
     if result.failure is None and all(

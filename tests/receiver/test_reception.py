@@ -16,6 +16,7 @@ from pushsvc.sessions import opening_request
 from pushsvc.sip.message import Response
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
+from tests.push.test_unwrapping import cpim, kind, multipart
 from tests.pushing import ReceivingSide
 from tests.sim import Network
 
@@ -67,6 +68,43 @@ class Messages(SynchronousTestCase):
         refused = self.send(("Content-Type", "image/png"))
         wrappers = ", ".join(WRAPPERS)
         self.assertEqual((refused.status, refused.headers.get("accept")), (415, f"text/*, {wrappers}"))
+
+    def test_a_wrapped_message_is_kept_without_its_wrapper(self) -> None:
+        """[D-MSRP-6] The same rules as over MSRP."""
+        receiver = self.receiver(types=("text/plain", "text/html"))
+        body = multipart(("text/plain", b"plain"), ("text/html", b"<p>"), ("image/png", b"png"))
+        disposition = ("Content-Disposition", 'attachment; filename="a.html"')
+        for type, octets in (
+            ("message/cpim", cpim(b"<p>", "text/html", disposition)),
+            (kind("alternative"), body),
+            ("Message/CPIM", cpim(multipart(("text/html", b"<p>")), kind("mixed"))),
+        ):
+            self.assertEqual(self.send(("Content-Type", type), body=octets).status, 200, type)
+        self.assertEqual(receiver.contents(), [b"<p>"] * 3)
+        self.assertEqual([entry.about.type for entry in receiver.arrived], ["text/html"] * 3)
+        about = receiver.arrived[0].about
+        self.assertEqual(
+            (about.name, about.disposition, about.sender), ("a.html", "attachment", "sip:push@example.com")
+        )
+
+    def test_wrapped_messages_that_are_refused(self) -> None:
+        """[D-MSRP-6] Each with its status, and nothing is kept."""
+        receiver = self.receiver(types=("text/plain",), rules=(Rule(action=Action.ACCEPT, max_size=3),))
+        for type, octets, status in (
+            ("message/cpim", cpim(b"x", "image/png"), 415),
+            ("message/cpim", b"Require: Vital\r\n\r\n\r\nx", 415),
+            ("message/cpim", b"rubbish", 400),
+            ("message/cpim", b"", 400),
+            ("multipart/mixed", b"--edge--", 400),
+            (kind("mixed"), multipart(("text/plain", b"x"), ("image/png", b"x")), 415),
+            ("message/cpim", cpim(b"four", "text/plain"), 603),
+            ("message/cpim", cpim(bytes(MAX_MESSAGE_BODY), "text/plain"), 413),
+        ):
+            refused = self.send(("Content-Type", type), body=octets)
+            self.assertEqual(refused.status, status, octets[:60])
+            self.assertEqual("message/cpim" in (refused.headers.get("accept") or ""), status == 415)
+        self.assertEqual((receiver.arrived, receiver.declined), ([], ["type", "type", "type", "policy"]))
+        self.assertEqual(list((Path(receiver.inbox.directory) / "tmp").iterdir()), [])
 
     def test_a_disk_that_takes_nothing_says_come_back(self) -> None:
         """The sender keeps it and tries again: nothing is lost, nothing is said that did not happen."""

@@ -100,6 +100,16 @@ class Explaining(SynchronousTestCase):
         silent = attrs.evolve(TRIED, sip_status=None, sip_reason=None, peer=None)
         self.assertIn("Nobody answered", told(State.WAITING, silent)["why"])
 
+    def test_an_answer_that_leaves_the_content_out(self) -> None:
+        """[F-12] The device did answer, so nobody is to look for it in the network."""
+        reason = "every file was refused 415: the peer takes text/plain, not image/png"
+        excluded = attrs.evolve(TRIED, sip_status=200, sip_reason="OK", outcome="rejected", reason=reason)
+        story = told(State.REJECTED, excluded, reason=reason)
+        self.assertEqual(
+            story["why"], f"The device's answer leaves out what was offered: its type or its size. ({reason})"
+        )
+        self.assertIn("another media type", story["advice"])
+
     def test_an_expired_push_says_what_it_waited_for(self) -> None:
         self.assertIn(SIP[486][0], told(State.EXPIRED, TRIED)["why"])
         self.assertNotIn("last attempt", told(State.EXPIRED)["why"])

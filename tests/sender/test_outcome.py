@@ -130,6 +130,14 @@ class Files(SynchronousTestCase):
     def test_all_refused_is_rejected(self) -> None:
         self.assertEqual(verdict(AttemptResult(), REFUSED, REFUSED), Outcome(State.REJECTED, "every file was refused"))
 
+    def test_all_refused_by_us_says_why(self) -> None:
+        """[F-12] The peer's answer excluded them; it said nothing more itself."""
+        excluded = attrs.evolve(REFUSED, code=415)
+        outcome = verdict(refused(415, "local"), excluded)
+        self.assertEqual(outcome, Outcome(State.REJECTED, "every file was refused 415: No"))
+        self.assertEqual(verdict(refused(415, "local"), excluded, FINE), Outcome(State.DELIVERED))
+        self.assertEqual(verdict(refused(415, "local"), excluded, attrs.evolve(BROKEN, code=408)).state, State.WAITING)
+
     def test_a_refusal_of_what_is_left_does_not_undo_a_delivery(self) -> None:
         """The first attempt delivered one file and broke; the second was refused as a whole."""
         outcome = verdict(refused(488), FINE, None)
