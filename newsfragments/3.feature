@@ -1,0 +1,1 @@
+Contents inside message/cpim, multipart/mixed, alternative, related and signed are received and kept without their wrapper; the sender wraps in message/cpim where a peer wants it, and sends nothing that the peer's answer excludes.
