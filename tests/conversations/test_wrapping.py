@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import push, sdp
 from pushsvc.config.receiver import Action, Rule
+from pushsvc.errors import Refused
 from pushsvc.msrp.chunk import ByteRange, Flag, Send, encode
 from pushsvc.net.observer import Direction
 from pushsvc.sessions import Session
@@ -173,6 +174,17 @@ class Receiving(SynchronousTestCase):
         self.assert_refused("415", cpim(MAP, "image/png"))
         self.assert_refused("415", multipart(("image/png", MAP)), kind("mixed"))
         self.assert_refused("415", cpim(multipart(("text/plain", MAP)), kind("alternative")))
+
+    def test_offers_of_wrapped_types_that_are_not_taken(self) -> None:
+        """[R-PRA-INV-1] (e) Known before anything is sent: 488, and no session."""
+        self.begin(types=("text/plain",))
+        for type, wrapped in (("text/plain", "application/x-unknown"), ("image/svg+xml", "text/plain")):
+            with self.assertRaises(Refused) as caught:
+                self.dialled(type=type, accept_wrapped_types=(wrapped,))
+            self.assertEqual(caught.exception.status, 488)
+        self.network.settle(400.0)
+        self.assertEqual((self.receiver.stack.sessions.alive, self.receiver.stack.msrp.sessions), (0, 0))
+        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
 
     def test_rules_are_for_what_is_inside(self) -> None:
         self.begin(rules=(Rule(action=Action.ACCEPT, types=("image/svg+xml",)),))
