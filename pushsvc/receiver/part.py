@@ -11,8 +11,7 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from pushsvc.errors import ProtocolError, Refused
-from pushsvc.push import Readable
+from pushsvc.errors import Refused
 from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Arriving, Kept, harmless
 from pushsvc.receiver.inbox_publish import SMALL
@@ -31,17 +30,6 @@ class Sealed:
     sha1: str
     sha256: str
     content: bytes | None
-
-
-@attrs.frozen
-class _OnDisk:
-    """The whole content, as it came (`push.Readable`)."""
-
-    fd: int
-    size: int
-
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self.fd, size, offset)
 
 
 class Keeper(Protocol):
@@ -128,9 +116,6 @@ class Part:
         """
         if self._over:
             return fail(OSError(errno.EBADF, "the content was given up"))
-        if self._wrapping is None and self.about.size not in (None, self._size):
-            self.discard("size mismatch")
-            return fail(_wrong_size())
         self._over = True
         # Of its own, so that cancelling it closes no file under the thread's hands.
         done: Deferred[Kept] = Deferred()
@@ -187,7 +172,10 @@ class Part:
 
     def _seal(self) -> Sealed:
         if self._wrapping is not None:
-            self._unwrap(self._wrapping)
+            about, self._size = self._wrapping.taken_off_file(self._fd, self._size, self._disk)
+            self.about, self._hashed = harmless(about), -1
+        if self.about.size not in (None, self._size):
+            raise Refused(400, "Size mismatch", protocol="msrp")
         if self._hashed != self._size:
             self._hash_again()
         if self.about.sha1 is not None and self._sha1.digest() != self.about.sha1:
@@ -199,25 +187,6 @@ class Part:
         else:
             self._disk.sync(self._fd)
         return Sealed(self._size, self._sha1.hexdigest(), self._sha256.hexdigest(), content)
-
-    def _unwrap(self, wrapping: Wrapping) -> None:
-        whole = _OnDisk(self._fd, self._size)
-        try:
-            about, inside = wrapping.taken_off(whole)
-        except ProtocolError as error:
-            raise Refused(error.status, error.reason, protocol="msrp") from error
-        if about.size not in (None, inside.size):
-            raise _wrong_size()
-        self.about = harmless(about)
-        if inside is not whole:
-            self._keep_only(inside)
-
-    def _keep_only(self, inside: Readable) -> None:
-        """Move it to the front of the file that it is in, or was in; no octet goes where one is still to be read."""
-        for at in range(0, inside.size, _PIECE):
-            self._disk.write(self._fd, inside.read(at, min(_PIECE, inside.size - at)), at)
-        self._disk.cut(self._fd, inside.size)
-        self._size, self._hashed = inside.size, -1
 
     def _hash_again(self) -> None:
         self._sha1 = hashlib.sha1(usedforsecurity=False)
@@ -236,7 +205,3 @@ class Part:
         except OSError as error:
             self._keeper.broken(error)
         self._keeper.left(self)
-
-
-def _wrong_size() -> Refused:
-    return Refused(400, "Size mismatch", protocol="msrp")

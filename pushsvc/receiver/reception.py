@@ -17,7 +17,7 @@ from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Arriving
 from pushsvc.receiver.part import Part
 from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
-from pushsvc.receiver.wrapped import wrapping_of
+from pushsvc.receiver.wrapped import out_of_wrapping, wrapping_of
 from pushsvc.sessions import Invitation, Send, Sessions, Wanted
 from pushsvc.sessions import Take as TakeLine
 from pushsvc.sip.hop import Hop
@@ -177,7 +177,7 @@ class Reception:
             self._sessions.respond(request, unfit)
             return
         try:
-            about, content = self._message_content(request, caller)
+            about, content = out_of_wrapping(message_about(request, caller), request.body, self.policy.accepts)
         except ProtocolError as error:
             self._refuse_content(request, error)
             return
@@ -197,15 +197,6 @@ class Reception:
             self._sessions.respond(request, refused.status)
         else:
             self._sessions.respond(request, 200)
-
-    def _message_content(self, request: Request, caller: Caller) -> tuple[Arriving, bytes]:
-        """The content of a MESSAGE, out of its wrapping, and what is known about it. Raises ProtocolError."""
-        about, content = message_about(request, caller), push.InMemory(request.body)
-        wrapping = wrapping_of(about, self.policy.accepts, is_disposed=about.disposition is not None)
-        if wrapping is None:
-            return about, content.octets
-        known, inside = wrapping.taken_off(content)
-        return known, inside.read(0, inside.size)
 
     def _refuse_content(self, request: Request, error: ProtocolError) -> None:
         self.log.info("push declined: {reason}", reason=error.reason, status=error.status, call_id=request.call_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pushsvc import push, sdp
 from pushsvc.errors import Refused
-from pushsvc.receiver import part as part_module
+from pushsvc.receiver import wrapped
 from pushsvc.receiver.inbox_entry import Arriving
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.part import Part
@@ -77,7 +77,7 @@ class Unwrapping(WrappedCase):
 
     def test_moving_is_done_in_pieces(self) -> None:
         """No content is in memory as a whole."""
-        self.patch(part_module, "_PIECE", 1000)
+        self.patch(wrapped, "PIECE", 1000)
         self.keep(self.part_for(size=len(LARGE)), cpim(LARGE))
         self.assertGreater(self.disk.calls.count("write"), len(LARGE) // 1000)
         self.assert_in_order(self.inbox, self.path, {"gate.jpg": LARGE})
