@@ -108,7 +108,7 @@ class Receiving(SynchronousTestCase):
         session = self.dialled(content, **facts)
         self.lines.clear()
         self.assertEqual([each[:3] for each in self.send(session, octets, type)], [status])
-        said = [event for event in self.lines if "declined" in str(event.get("log_format"))]
+        said = [event for event in self.lines if str(event.get("log_format")).startswith("content ")]
         self.assertEqual([str(event["status"]) for event in said], [status])
         self.assertEqual(self.receiver.arrived, [])
         self.assert_nothing_left(session)
