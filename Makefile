@@ -34,7 +34,7 @@ check: $(VENV)/.has-check
 bench: $(VENV)/.has-test
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-docs: $(VENV)/.has-docs
+docs: $(VENV)/.has-test $(VENV)/.has-docs
 	$(BIN)/python -m tests.conformance
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
 	$(BIN)/pydoctor --quiet --warnings-as-errors

@@ -1,13 +1,15 @@
 """Reads requirement ids from the docstrings of tests, and writes the table of docs/conformance.md.
 
-A test claims a requirement by its id in square brackets: `[R-PSA-EST-1]`, `[D-SIP-2, D-SIP-3]`.
+A test claims a requirement by its id in square brackets: `[R-PSA-EST-1]`, `[D-SIP-2, D-SIP-3]`. A requirement that does
+not apply says why in the last column of docs/requirements.tsv. What became of the tests: results.py.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import attrs
@@ -38,23 +40,34 @@ CHAPTERS = (
     ("F", "Features of a complete push system"),
 )
 
+PASSED = "passed"
+NOT_APPLICABLE = "not applicable"
+
 HEAD = """\
 # Conformance
 
-The requirements of pushsvc and the tests that prove them, written by `make docs` from the docstrings of the tests.
+The requirements of pushsvc, the tests that prove them, and what became of those tests in the last run of the whole
+suite. Written by `make docs` from the docstrings of the tests; `make test` fails when a test named here does not pass,
+when an R-… or D-… has no test and no reason why it does not apply, or when this page is not what the tests say.
+
 R-… are statements of the OMA SIP Push text that pushsvc started from, D-… follow from the RFCs that it refers to,
-F-… are features of a complete system. S is the sender, R the receiver.
+F-… are features of a complete system. S is the sender, R the receiver, core the SIP proxies between them. A test is run
+by its name, with `tests.` before it: `.venv/bin/python -m tests tests.sip.test_codec`.
 
 """
+
+Verdict = Callable[[Sequence[str]], str]
+"""What became of some tests together: "passed" or a worse word."""
 
 
 @attrs.frozen
 class Requirement:
-    """One thing that pushsvc must do: its id, whose duty it is, and what it says."""
+    """One thing that pushsvc must do: its id, whose duty it is, what it says, and why not, where it does not apply."""
 
     id: str
     who: str
     statement: str
+    not_applicable: str = ""
 
 
 def requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
@@ -92,17 +105,55 @@ def unknown(required: Sequence[Requirement], claimed: Mapping[str, Sequence[str]
     return {identifier: tests for identifier, tests in claimed.items() if identifier not in known}
 
 
-def report(required: Sequence[Requirement], claimed: Mapping[str, Sequence[str]]) -> str:
+def gaps(required: Sequence[Requirement], claimed: Mapping[str, Sequence[str]]) -> list[str]:
+    """The R-… and D-… that no test proves, and that apply all the same. A feature may be missing yet."""
+    bare = [each.id for each in required if each.id not in claimed and not each.not_applicable]
+    return [identifier for identifier in bare if not identifier.startswith("F-")]
+
+
+def report(required: Sequence[Requirement], claimed: Mapping[str, Sequence[str]], verdict: Verdict) -> str:
     """The whole page."""
-    proved = sum(requirement.id in claimed for requirement in required)
-    page = HEAD + f"{proved} of {len(required)} requirements have a test.\n"
+    results = {each.id: _result(each, claimed, verdict) for each in required}
+    page = HEAD + _sums(results)
     for prefix, title in CHAPTERS:
         rows = [requirement for requirement in required if requirement.id.startswith(f"{prefix}-")]
-        page += f"\n## {title}\n\n| id | who | requirement | tests |\n|---|---|---|---|\n"
-        page += "".join(_row(requirement, claimed.get(requirement.id, ())) for requirement in rows)
+        page += f"\n## {title}\n\n| id | who | requirement | result | tests |\n|---|---|---|---|---|\n"
+        page += "".join(
+            f"| {each.id} | {each.who} | {each.statement} | {results[each.id]} | "
+            f"{_tests(claimed.get(each.id, ())) or each.not_applicable} |\n"
+            for each in rows
+        )
     return page
 
 
-def _row(requirement: Requirement, tests: Sequence[str]) -> str:
-    names = "<br>".join(f"`{test.removeprefix('tests.')}`" for test in tests) or "no test yet"
-    return f"| {requirement.id} | {requirement.who} | {requirement.statement} | {names} |\n"
+def _result(requirement: Requirement, claimed: Mapping[str, Sequence[str]], verdict: Verdict) -> str:
+    if requirement.id in claimed:
+        return verdict(claimed[requirement.id])
+    return NOT_APPLICABLE if requirement.not_applicable else "not built yet"
+
+
+def _sums(results: Mapping[str, str]) -> str:
+    """How many requirements of each kind came out how."""
+    lines = ""
+    for kinds, of in (("RD", "statements of the text and of its RFCs"), ("F", "features")):
+        found = [result for identifier, result in results.items() if identifier[0] in kinds]
+        counts = [f"{found.count(result)} {result}" for result in dict.fromkeys([PASSED, *sorted(found)])]
+        lines += f"- {len(found)} {of}: {', '.join(counts)}.\n"
+    return lines
+
+
+def _tests(names: Sequence[str]) -> str:
+    """Folded, and each class named once: a cell of a dozen names would hide the table."""
+    if not names:
+        return ""
+    folded = f"<details><summary>{len(names)} {'test' if len(names) == 1 else 'tests'}</summary>"
+    for owner, members in groupby(names, key=_class_of):
+        methods = [name.removeprefix(f"{owner}.") for name in members if name != owner]
+        folded += "<br>".join([f"`{owner.removeprefix('tests.')}`", *(f"`.{method}`" for method in methods)]) + "<br>"
+    return folded.removesuffix("<br>") + "</details>"
+
+
+def _class_of(name: str) -> str:
+    """The class of a test, or the class that is named itself."""
+    owner, _, last = name.rpartition(".")
+    return owner if last.startswith("test") else name

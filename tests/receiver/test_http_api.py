@@ -140,15 +140,15 @@ class DecisionsByHttp(ApiCase):
     def setUp(self) -> None:
         super().setUp()
         self.answers = self.decisions.ask(CALLER, self.FILES, 30.0)
-        self.id = self.decisions.pending()[0].id
+        self.decision = self.decisions.pending()[0].id
 
     def answer(self, body: object) -> int:
-        return self.api.ask("POST", f"/v1/decisions/{self.id}", data=json.dumps(body).encode(),
+        return self.api.ask("POST", f"/v1/decisions/{self.decision}", data=json.dumps(body).encode(),
                             headers={"Content-Type": "application/json"})[0]  # fmt: skip
 
     def test_what_is_pending_is_shown(self) -> None:
         expected = {
-            "id": self.id, "from": "sip:push@example.com", "asserted": True,
+            "id": self.decision, "from": "sip:push@example.com", "asserted": True,
             "asked_at": "2026-09-21T14:13:20.000Z", "expires_at": "2026-09-21T14:13:50.000Z",
             "files": [
                 {"file_transfer_id": "t1", "name": "a.jpg", "type": "image/jpeg", "size": 5},
@@ -170,13 +170,13 @@ class DecisionsByHttp(ApiCase):
         self.answer({"answer": "decline"})
         self.assertEqual(self.answer({"answer": "accept"}), 409)
         late = self.decisions.ask(CALLER, self.FILES, 30.0)
-        self.id = self.decisions.pending()[0].id
+        self.decision = self.decisions.pending()[0].id
         self.clock.advance(30)
         self.successResultOf(late)
         self.assertEqual(self.answer({"answer": "accept"}), 409)
 
     def test_an_unknown_decision_is_404(self) -> None:
-        self.id = "dec_none"
+        self.decision = "dec_none"
         self.assertEqual(self.answer({"answer": "accept"}), 404)
 
     def test_answers_that_mean_nothing_are_422(self) -> None:
