@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadMessage
 from pushsvc.net import user_agent
-from pushsvc.net.observer import Direction
+from pushsvc.net.observer import Direction, Observer
 from pushsvc.sessions import Session
 from pushsvc.sip.codec import encode, parse
 from pushsvc.sip.headers import Via
@@ -92,14 +92,20 @@ class ConversationCase(SynchronousTestCase):
         alice: dict[str, Any] | None = None,
         bob: dict[str, Any] | None = None,
     ) -> None:
-        """`udp`: SIP goes by datagrams however large; without it large requests, and all after them, go by TCP."""
+        """`udp`: SIP goes by datagrams however large; without it large requests, and all after them, go by TCP.
+
+        `alice` and `bob` are facts of theirs as `Agent` takes them, `observers` on top of what everybody has.
+        """
         if udp:
             self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
         self.network = MeddledNetwork(seed, weather)
         self.ladder: list[str] = []
         self.alice_said, self.bob_said = (Said(name, self.ladder, self.network.clock) for name in ("alice", "bob"))
-        self.alice = Agent(self.network, ALICE, "alice", observers=(self.alice_said,), **(alice or {}))
-        self.bob = Agent(self.network, BOB, "bob", observers=(self.bob_said,), **(bob or {}))
+        self.alice = self._agent(ALICE, "alice", self.alice_said, **(alice or {}))
+        self.bob = self._agent(BOB, "bob", self.bob_said, **(bob or {}))
+
+    def _agent(self, address: str, name: str, said: Said, observers: tuple[Observer, ...] = (), **facts: Any) -> Agent:
+        return Agent(self.network, address, name, observers=(said, *observers), **facts)
 
     def start(self, story: Coroutine[Any, Any, Any]) -> Deferred[Any]:
         """Begin a story; time does not pass by that."""

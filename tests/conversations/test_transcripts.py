@@ -100,7 +100,7 @@ class Flows(SynchronousTestCase):
         self.assertEqual(text, compared(name, text))
 
     def test_flow_1_a_normal_push(self) -> None:
-        """[R-FLOW-1] [R-FLOW-4] [R-FLOW-6] [R-FLOW-8] [R-FLOW-9] [R-FLOW-10] [R-FLOW-12] One file, over TLS."""
+        """[R-FLOW-8] [R-FLOW-9] One file, over TLS."""
         self.begin(success_report=True)
         session = self.dialed(notice=NOTICE)
         self.network.run(self.pushed(session, 0, "notice", NOTICE))

@@ -16,7 +16,7 @@ class Pushing(LabCase):
     """What users do all day."""
 
     def test_a_file_arrives_and_its_ladder_can_be_read(self) -> None:
-        """[R-FLOW-1] [R-FLOW-4] [R-FLOW-6] [R-FLOW-8] [R-FLOW-9] [R-FLOW-10] [R-FLOW-12]"""
+        """[R-FLOW-8] [R-FLOW-9]"""
         lab = self.lab()
         octets = os.urandom(3 * MIB)
         push_id = self.submit(lab, octets, "picture.bin")

@@ -1,0 +1,186 @@
+"""A SIP/IP core on the simulated network: the proxy that stands between the agents, and judges what they say to it.
+
+It reads and writes messages with our codec and shares nothing else with the agents: no transactions, no dialogs. Of a
+request it keeps the way back and nothing more (RFC 3261 §16.11, a stateless proxy); it stays on the way of what follows
+an INVITE by Record-Route (§16.6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+
+from pushsvc.sip.codec import StreamParser, encode, parse
+from pushsvc.sip.headers import Address, Headers, Via
+from pushsvc.sip.message import Message, Request, Response, reply_to
+from pushsvc.sip.uri import SipUri
+from tests.sim import Network
+
+PORT = 5060
+BIGGEST_DATAGRAM = 1300  # RFC 3261 §18.1.1
+OUR_TAG = "core"
+
+
+def words(message: Message) -> str:
+    """A message in a few words, as `INVITE` or `200 INVITE`."""
+    return message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
+
+
+@attrs.frozen
+class Neighbour:
+    """Where a message came from, or goes to; `say` puts octets on the way there."""
+
+    host: str
+    transport: str
+    say: Callable[[bytes], object] = attrs.field(eq=False, repr=False)
+
+
+class Core:
+    """One proxy. `names` are what the ladder calls the hosts by their address, this one's own among them.
+
+    `registered` is where the users of its domain are, by their address of record: a Contact, or "" for one that is
+    known and not there. `beyond` are other domains, and the proxy of each. The URIs in both have literal addresses.
+    """
+
+    def __init__(self, network: Network, address: str, names: dict[str, str], ladder: list[str]) -> None:
+        self.registered: dict[str, str] = {}
+        self.beyond: dict[str, str] = {}
+        self.address = address
+        self.route = SipUri(address).with_parameter("lr", None)
+        self.heard: list[Message] = []
+        self._names = names
+        self._ladder = ladder
+        self._host = network.host(address)
+        self._back: dict[str, Neighbour] = {}
+        self._wires: dict[tuple[str, int], Deferred[_Wire]] = {}
+        self._udp = self._host.listenUDP(PORT, _Datagrams(self), interface=address)
+        factory = Factory()
+        factory.buildProtocol = lambda addr: _Wire(self, addr.host)  # type: ignore[method-assign]
+        self._host.listenTCP(PORT, factory, interface=address)
+
+    def arrived(self, message: Message, source: Neighbour) -> None:
+        """From a transport, which answers by the same way."""
+        self.heard.append(message)
+        self._note(source.host, self.address, message)
+        if isinstance(message, Response):
+            self._return(message)
+        elif message.method == "ACK" and message.to.tag == OUR_TAG:
+            return  # of an answer of our own
+        elif message.max_forwards == 0:
+            self._answer(message, source, 483)
+        else:
+            self._forward(message, source)
+
+    def datagram(self, octets: bytes, place: tuple[str, int]) -> None:
+        self._udp.write(octets, place)
+
+    # -- requests (§16.4 to §16.6)
+
+    def _forward(self, request: Request, source: Neighbour) -> None:
+        routes = request.headers.values("route")
+        if routes and Address.parse(routes[0]).uri == self.route:
+            routes = routes[1:]
+        uri = request.uri
+        assert isinstance(uri, SipUri)
+        if routes:
+            next_hop = Address.parse(routes[0]).uri
+        elif uri.host in self.beyond:
+            next_hop = SipUri.parse(self.beyond[uri.host])
+        elif _is_literal(uri.host):
+            next_hop = uri
+        else:
+            contact = self.registered.get(str(uri.aor()))
+            if not contact:
+                self._answer(request, source, 404 if contact is None else 480)
+                return
+            next_hop = uri = SipUri.parse(contact)
+        assert isinstance(next_hop, SipUri)
+        self._say(lambda transport: self._passed(request, uri, routes, transport), next_hop, source)
+
+    def _passed(self, request: Request, uri: SipUri, routes: list[str], transport: str) -> Request:
+        """One hop further: our Via on top, ourselves in front of Record-Route, one hop less left."""
+        # Of the same request always the same branch: ACK and CANCEL have to find the INVITE (§16.11).
+        branch = "z9hG4bK" + hashlib.sha256(f"{self.address} {request.via.branch}".encode()).hexdigest()[:20]
+        fields = [("Via", str(Via(transport.upper(), self.address, PORT, (("branch", branch),))))]
+        if request.method == "INVITE":
+            fields.append(("Record-Route", f"<{self.route}>"))
+        fields += request.headers.without("Route", "Max-Forwards").fields
+        fields += [("Max-Forwards", str(request.max_forwards - 1)), *(("Route", route) for route in routes)]
+        return Request(request.method, uri, Headers(fields), request.body)
+
+    def _say(self, make: Callable[[str], Request], next_hop: SipUri, source: Neighbour) -> None:
+        transport = next_hop.transport or ("tcp" if len(encode(make("udp"))) > BIGGEST_DATAGRAM else "udp")
+        request = make(transport)
+        self._back[request.via.branch] = source
+        self._note(self.address, next_hop.host, request)
+        place = (next_hop.host, next_hop.port or PORT)
+        if transport == "udp":
+            self.datagram(encode(request), place)
+            return
+        if place not in self._wires:
+            factory = Factory()
+            factory.buildProtocol = lambda addr: _Wire(self, place[0])  # type: ignore[method-assign]
+            self._wires[place] = TCP4ClientEndpoint(self._host, *place).connect(factory)
+        self._wires[place].addCallback(lambda wire: wire.say(encode(request)))
+
+    def _answer(self, request: Request, source: Neighbour, status: int) -> None:
+        if request.method != "ACK":
+            response = reply_to(request, status, to_tag=OUR_TAG)
+            self._note(self.address, source.host, response)
+            source.say(encode(response))
+
+    # -- responses (§16.7)
+
+    def _return(self, response: Response) -> None:
+        """By the way that the request came, without our Via."""
+        source = self._back[response.via.branch]
+        above, *below = response.headers.values("via")
+        assert Via.parse(above).host == self.address
+        passed = response.evolve(headers=response.headers.replaced("Via", *below))
+        self._note(self.address, source.host, passed)
+        source.say(encode(passed))
+
+    def _note(self, source: str, target: str, message: Message) -> None:
+        """Each leg once: what another proxy noted when it sent is not noted again."""
+        line = f"{self._names[source]} > {self._names[target]} {words(message)}"
+        if source == self.address or not self._names[source].startswith("C"):
+            self._ladder.append(line)
+
+
+def _is_literal(host: str) -> bool:
+    return host.replace(".", "").isdigit()
+
+
+class _Datagrams(DatagramProtocol):
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        message = parse(datagram)
+        assert message is not None
+        self._core.arrived(message, Neighbour(addr[0], "udp", lambda octets: self._core.datagram(octets, addr)))
+
+
+class _Wire(Protocol):
+    """A stream, whoever opened it."""
+
+    def __init__(self, core: Core, peer: str) -> None:
+        self._core = core
+        self._peer = peer
+        self._parser = StreamParser()
+
+    def say(self, octets: bytes) -> _Wire:
+        assert self.transport is not None
+        self.transport.write(octets)
+        return self
+
+    def dataReceived(self, data: bytes) -> None:
+        for event in self._parser.feed(data):
+            assert isinstance(event, Message), event
+            self._core.arrived(event, Neighbour(self._peer, "tcp", self.say))
