@@ -107,6 +107,20 @@ class Agent:
         self.agent.listen("tcp", address, SIP_PORT)
         self.msrp.listen("tls", address, MSRP_PORT)
 
+    def left(self) -> list[str]:
+        """What it still holds of its conversations, in words; nothing, once all are over."""
+        sessions, streams = self.sessions, self.agent._streams
+        held = {
+            "sessions": sessions.alive,
+            "calls": len(sessions._calls),
+            "sessions to end": len(sessions._unwanted._ending),
+            "MSRP sessions": self.msrp.sessions,
+            "MSRP connections": self.msrp.connections,
+            "transactions": self.agent.transactions,
+            "requests without answer": len(self.agent._asking._asked) + len(streams._carriers),
+        }
+        return [f"{count} {what}" for what, count in held.items() if count]
+
     # -- as a sender
 
     def call(self, target: str, *contents: Octets, **facts: Any) -> Call:

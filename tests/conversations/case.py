@@ -81,7 +81,17 @@ class MeddledNetwork(Network):
 
 
 class ConversationCase(SynchronousTestCase):
-    """Alice pushes to Bob."""
+    """Alice pushes to Bob. However a conversation went, when all of it is closed nothing of it is left."""
+
+    network: MeddledNetwork | None = None
+
+    def tearDown(self) -> None:
+        if self.network is None:
+            return
+        self.network.meddle = lambda message: 1
+        for agent in (self.alice, self.bob):
+            agent.sessions.close_all("the test is over")
+        self.assert_nothing_left()
 
     def begin(
         self,
@@ -96,10 +106,12 @@ class ConversationCase(SynchronousTestCase):
 
         `alice` and `bob` are facts of theirs as `Agent` takes them, `observers` on top of what everybody has.
         """
+        self.tearDown()
         if udp:
             self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
         self.network = MeddledNetwork(seed, weather)
         self.ladder: list[str] = []
+        self.kept: list[Kept] = []
         self.alice_said, self.bob_said = (Said(name, self.ladder, self.network.clock) for name in ("alice", "bob"))
         self.alice = self._agent(ALICE, "alice", self.alice_said, **(alice or {}))
         self.bob = self._agent(BOB, "bob", self.bob_said, **(bob or {}))
@@ -117,7 +129,7 @@ class ConversationCase(SynchronousTestCase):
 
     def opened(self, *contents: Octets, **facts: Any) -> Session:
         """Alice's session with Bob, who takes everything; what he gets is in `kept`."""
-        self.kept: list[Kept] = self.bob.accept_everything()
+        self.kept = self.bob.accept_everything()
         session = self.network.run(self.alice.dial(TO_BOB, *(contents or (NOTICE,)), **facts))
         assert isinstance(session, Session)
         self.network.settle(0.1)
@@ -143,12 +155,12 @@ class ConversationCase(SynchronousTestCase):
         self.assertLessEqual(abs(first - second), within, f"{first} is not {second}")
 
     def assert_nothing_left(self) -> None:
-        """Promise 5: no session, no transaction, no timer."""
+        """Promise 5: no session, no transaction, no timer, no connection with content, no part of one."""
         self.network.settle(400.0)
         for agent in (self.alice, self.bob):
-            left = (agent.sessions.alive, agent.msrp.sessions, agent.agent.transactions)
-            self.assertEqual(left, (0, 0, 0), f"left at {agent.name}: sessions, MSRP sessions, transactions")
+            self.assertEqual(agent.left(), [], f"left at {agent.name}")
         self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual([each.send for each in self.kept if not (each.finished or each.discarded)], [])
 
     def assert_logged(self, text: str) -> None:
         """A bug was caught at a root, and logged with this in its traceback."""

@@ -178,6 +178,7 @@ class Everything(ConversationCase):
         self.network.settle(0.005)
         self.alice.agent.stop()
         self.failureResultOf(dialing, Withdrawn)
+        self.network = None  # what a stopped agent still knows goes with its process
 
     def test_a_bug_in_a_session_ends_that_session_and_is_told(self) -> None:
         self.begin()

@@ -6,12 +6,15 @@ import attrs
 
 from pushsvc import push, sdp
 from pushsvc.errors import Refused
+from pushsvc.msrp.uri import MsrpUri
 from pushsvc.push import message_headers
 from pushsvc.sessions import Invitation, opening_request
 from pushsvc.sip.headers import Headers, Via
 from pushsvc.sip.message import Request, Response
 from pushsvc.sip.uri import OpaqueUri, SipUri
 from tests.conversations.case import NOTICE, TO_BOB, ConversationCase, Stranger
+
+PATH = MsrpUri.parse("msrps://192.0.2.66:2855/somebody;tcp")
 
 
 class Invitations(ConversationCase):
@@ -125,7 +128,7 @@ class Requests(ConversationCase):
 
     def offer(self) -> bytes:
         local = self.alice.floors.local_end(secure=True)
-        file = attrs.evolve(self.alice.call(TO_BOB, NOTICE).files[0], path=(self.alice.msrp.open("x").own,))
+        file = attrs.evolve(self.alice.call(TO_BOB, NOTICE).files[0], path=(PATH,))
         return sdp.format(sdp.offer(local, [file], (1, 1)))
 
     def answer(self, request: Request) -> Response:

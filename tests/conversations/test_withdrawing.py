@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
 from pushsvc.errors import Misuse, Refused, TimedOut
 from pushsvc.sessions import Ended, Invitation, Session
@@ -34,6 +34,12 @@ class Waiting(ConversationCase):
         dialing = self.alice.dial(TO_BOB, NOTICE, **facts)
         self.network.settle(seconds)
         return dialing
+
+    def answered(self, dialing: Deferred[Session]) -> None:
+        """Bob can still take it, and nothing is left of it afterwards."""
+        self.bob.accept(self.invitations[0], self.kept)
+        self.network.run(self.network.run(dialing).close())
+        self.assert_nothing_left()
 
     def test_bob_rings_and_then_takes_it(self) -> None:
         """[D-SIP-13] 100 by itself after 200 ms, 180 when somebody is asked, then the 200 with the tag of the 180."""
@@ -121,10 +127,11 @@ class Waiting(ConversationCase):
 
     def test_a_bye_with_another_tag_ends_nothing(self) -> None:
         """[R-PRA-REL-1] Nor does one of another caller."""
-        self.dialing()
+        dialing = self.dialing()
         self._say(self.alice_said.requests("INVITE")[0], "BYE", "forged")
         self.assertEqual(self.ladder[3:], ["bob 481 BYE"])
         self.assertEqual(self.withdrawn, 0)
+        self.answered(dialing)
 
     def test_a_forged_cancel_ends_nothing(self) -> None:
         """Another Call-ID, another tag, another branch: each is 481 and means no INVITE."""
@@ -138,7 +145,7 @@ class Waiting(ConversationCase):
             self.network.carry(*self._datagram(cancel.evolve(headers=cancel.headers.replaced(name, value))))
             self.network.settle(0.2)
         self.assertEqual(self.ladder[3:], ["bob 481 CANCEL"] * 3)
-        self.assertNoResult(dialing)
+        self.answered(dialing)
 
     def test_closing_everything_refuses_what_is_undecided(self) -> None:
         """[R-PRA-INV-2a] 503, and whoever was asked need not decide any more."""
