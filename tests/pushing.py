@@ -38,9 +38,12 @@ def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
 class SendingSide:
     """A sender's delivery at 192.0.2.10. `directory` holds the contents."""
 
-    def __init__(self, network: Network, directory: Path, *, linger: float = 0.0) -> None:
+    def __init__(
+        self, network: Network, directory: Path, *, linger: float = 0.0, observers: tuple[Observer, ...] = ()
+    ) -> None:
         self.traces: Traces = Traces(network.clock)
-        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=(self.traces,))
+        watching = (self.traces, *observers)
+        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching)
         self._directory = directory
         self.lingering = Lingering(self.stack.host, linger)
         self.delivery = Delivery(
@@ -74,7 +77,7 @@ class SendingSide:
 
 
 class ReceivingSide:
-    """A receiver's reception and inbox at 192.0.2.20."""
+    """A receiver's reception and inbox at 192.0.2.20. `host` are facts of `reception.Host`, `agent` of the agent."""
 
     def __init__(
         self,
@@ -83,9 +86,11 @@ class ReceivingSide:
         *,
         rules: tuple[Rule, ...] = (),
         observers: tuple[Observer, ...] = (),
+        host: dict[str, Any] | None = None,
+        agent: dict[str, Any] | None = None,
         **accept: Any,
     ) -> None:
-        self.stack = Agent(network, "192.0.2.20", "alice", observers=observers)
+        self.stack = Agent(network, "192.0.2.20", "alice", observers=observers, **(agent or {}))
         self.arrived: list[Entry] = []
         self.declined: list[str] = []
         self.inbox = Inbox(directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append)
@@ -93,8 +98,9 @@ class ReceivingSide:
         self.decisions = Decisions(self.stack.host, self.stack.tokens, lambda change, pending: None)
         bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept
         policy = Policy(**bounds, rules=rules, free=lambda: 1 << 40, decisions=self.decisions)
-        host = Host("alice", push.Targeting(), bounds["types"], declined=self.declined.append)
-        self.reception = Reception(self.stack.sessions, policy, self.inbox, host)
+        facts = {"targeting": push.Targeting(), "types": bounds["types"], "declined": self.declined.append}
+        whose = Host("alice", **(facts | (host or {})))
+        self.reception = Reception(self.stack.sessions, policy, self.inbox, whose)
 
     def contents(self) -> list[bytes]:
         """What is in the inbox, oldest first."""

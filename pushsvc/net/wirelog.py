@@ -33,7 +33,9 @@ class WireLog:
             self.log.info("sip req", method=message.method, **facts)
         else:
             level = LogLevel.debug if message.status < 200 else LogLevel.info
-            self.log.emit(level, "sip resp", code=message.status, method=message.cseq.method, **facts)
+            warning = message.headers.get("warning")
+            why = {} if warning is None else {"reason": warning}  # "warning" is Twisted's own key
+            self.log.emit(level, "sip resp", code=message.status, method=message.cseq.method, **facts, **why)
 
     def sip_unreadable(self, hop: Hop, reason: str) -> None:
         self.log.warn("sip unreadable", reason=reason, peer=str(hop))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from pushsvc.errors import BadMessage, ProtocolError
+from pushsvc.errors import ProtocolError
 from pushsvc.net.user_agent import Exchange, Make
 from pushsvc.sessions.dialing import Call, Dialing
 from pushsvc.sessions.fitness import SUPPORTED, unfit
@@ -17,6 +17,7 @@ from pushsvc.sessions.opening import Opening
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.unwanted import Unwanted
 from pushsvc.sip.dialog import DialogId, dialog_id
+from pushsvc.sip.headers import quoted
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
 from pushsvc.sip.session_timer import too_small_headers
@@ -174,11 +175,9 @@ class Sessions:
 
         try:
             return Opening(self._floors, request, source, begun, over, self._forget, self._invited_again)
-        except BadMessage as error:
-            small = too_small_headers(self._floors.min_se) if error.status == 422 else ()
-            self.respond(request, error.status, small)
         except ProtocolError as error:
-            self.respond(request, error.status, [("Warning", f'399 pushsvc "{error.reason}"')])
+            small = too_small_headers(self._floors.min_se) if error.status == 422 else []
+            self.respond(request, error.status, [*small, ("Warning", f"399 pushsvc {quoted(error.reason)}")])
         return None
 
     def _invited_again(self, invitation: Invitation) -> None:

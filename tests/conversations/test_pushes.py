@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from twisted.trial.unittest import SynchronousTestCase
-
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import Refused, TimedOut, Unreachable, Withdrawn
-from pushsvc.sender.job import AttemptResult, FileState, Job
-from tests.pushing import ReceivingSide, SendingSide
-from tests.sim import Network, Weather
-
-
-class PushCase(SynchronousTestCase):
-    """One sender, one receiver, and how the network is between them."""
-
-    def begin(self, weather: Weather | None = None, seed: int = 0, linger: float = 0.0, **accept: object) -> None:
-        self.network = Network(seed, weather)
-        directory = Path(self.mktemp())
-        for name in ("content", "inbox"):
-            (directory / name).mkdir(parents=True)
-        self.sender = SendingSide(self.network, directory / "content", linger=linger)
-        self.receiver = ReceivingSide(self.network, directory / "inbox", **accept)  # type: ignore[arg-type]
-
-    def push(self, job: Job) -> AttemptResult:
-        result = self.network.run(self.sender.deliver(job))
-        assert isinstance(result, AttemptResult)
-        return result
-
-    def assert_nothing_left(self) -> None:
-        """Promise 5: no timer, no part file, no table entry."""
-        self.network.settle(400.0)
-        for stack in (self.sender.stack, self.receiver.stack):
-            self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.agent.transactions), (0, 0, 0))
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
-        self.assertEqual(list((Path(self.receiver.inbox.directory) / "tmp").iterdir()), [])
+from pushsvc.sender.job import FileState, Job
+from tests.conversations.push_case import PushCase
+from tests.sim import Weather
 
 
 class OverMsrp(PushCase):

@@ -54,6 +54,12 @@ class Logged(SynchronousTestCase):
             ],
         )
 
+    def test_a_refusal_says_why(self) -> None:
+        """The words of its Warning, which whoever was refused has got as well."""
+        refusal = make_response(make_invite(), 488, headers=[("Warning", '305 pushsvc "Incompatible media format"')])
+        self.log.sip(Direction.OUT, refusal, UDP_PEER)
+        self.assertEqual([event["reason"] for event in self.events], ['305 pushsvc "Incompatible media format"'])
+
     def test_neither_bodies_nor_credentials(self) -> None:
         """Logs are read by others than pushes are."""
         secret = [("Authorization", 'Digest response="secret"')]

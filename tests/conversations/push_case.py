@@ -1,0 +1,57 @@
+"""What whole pushes have in common: one sender, one receiver, the network between them, and what is left of it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc.net.wirelog import WireLog
+from pushsvc.sender.job import AttemptResult, Job
+from tests.conversations.case import Said
+from tests.log_lines import LogLines
+from tests.pushing import ReceivingSide, SendingSide
+from tests.sim import Network, Weather
+
+
+class PushCase(SynchronousTestCase):
+    """A sender's delivery to a receiver's policy and inbox. When all is closed nothing of it is left."""
+
+    network: Network | None = None
+
+    def begin(self, weather: Weather | None = None, seed: int = 0, linger: float = 0.0, **accept: object) -> None:
+        """`accept` is what the receiver's side takes."""
+        self.tearDown()
+        self.network = Network(seed, weather)
+        self.log = LogLines(self)
+        directory = Path(self.mktemp())
+        for name in ("content", "inbox"):
+            (directory / name).mkdir(parents=True)
+        ladder: list[str] = []
+        self.said, self.answered = (Said(name, ladder, self.network.clock) for name in ("sender", "receiver"))
+        self.sender = SendingSide(self.network, directory / "content", linger=linger, observers=(self.said,))
+        observers = (self.answered, WireLog(unlimited=True))
+        self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)  # type: ignore[arg-type]
+
+    def tearDown(self) -> None:
+        if self.network is not None:
+            for stack in (self.sender.stack, self.receiver.stack):
+                stack.sessions.close_all("the test is over")
+            self.assert_nothing_left()
+
+    def push(self, job: Job) -> AttemptResult:
+        """Let time pass until the attempt is over."""
+        assert self.network is not None
+        result = self.network.run(self.sender.deliver(job))
+        assert isinstance(result, AttemptResult)
+        return result
+
+    def assert_nothing_left(self) -> None:
+        """Promise 5: no timer, no part file, no table entry, no question that nobody waits for."""
+        assert self.network is not None
+        self.network.settle(400.0)
+        for stack in (self.sender.stack, self.receiver.stack):
+            self.assertEqual(stack.left(), [], f"left at {stack.name}")
+        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(list((Path(self.receiver.inbox.directory) / "tmp").iterdir()), [])
+        self.assertEqual(self.receiver.decisions.pending(), [])
