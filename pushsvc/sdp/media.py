@@ -263,5 +263,10 @@ def _matches_any(type: str, patterns: Iterable[str]) -> bool:
 def warning(host: str, lines: Sequence[MediaOffer] = ()) -> str:
     """A Warning value for a 488: the first problem of these lines, or 305 when it is the types that do not fit."""
     problem = next((line.problem for line in lines if line.problem is not None), None)
-    code, text = (305, "Incompatible media format") if problem is None else (problem.warning_code, problem.value)
+    if problem is not None:
+        code, text = problem.warning_code, problem.value
+    elif all(line.refused for line in lines):
+        code, text = 399, "No media is offered"
+    else:
+        code, text = 305, "Incompatible media format"
     return f'{code} {host} "{text}"'

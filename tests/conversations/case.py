@@ -9,15 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.errors import BadMessage
 from pushsvc.net import user_agent
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.wirelog import WireLog
 from pushsvc.sessions import Session
-from pushsvc.sip.codec import encode, parse
-from pushsvc.sip.headers import Via
+from pushsvc.sip.codec import parse
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from tests.agents import Agent, Kept, Octets
+from tests.log_lines import LogLines
 from tests.sim import Network, Weather
 
 ALICE, BOB = "192.0.2.10", "192.0.2.20"
@@ -112,9 +112,12 @@ class ConversationCase(SynchronousTestCase):
         self.network = MeddledNetwork(seed, weather)
         self.ladder: list[str] = []
         self.kept: list[Kept] = []
+        self.log = LogLines(self)
         self.alice_said, self.bob_said = (Said(name, self.ladder, self.network.clock) for name in ("alice", "bob"))
         self.alice = self._agent(ALICE, "alice", self.alice_said, **(alice or {}))
-        self.bob = self._agent(BOB, "bob", self.bob_said, **(bob or {}))
+        bobs = {"observers": (), **(bob or {})}
+        bobs["observers"] += (WireLog(unlimited=True),)
+        self.bob = self._agent(BOB, "bob", self.bob_said, **bobs)
 
     def _agent(self, address: str, name: str, said: Said, observers: tuple[Observer, ...] = (), **facts: Any) -> Agent:
         return Agent(self.network, address, name, observers=(said, *observers), **facts)
@@ -204,40 +207,3 @@ def silence(agent: Agent, *methods: str) -> None:
             passed_on(request, source)
 
     agent.agent.on_request = arrived
-
-
-class Stranger:
-    """Somebody with a socket and no manners: says what the test says, and keeps what is said to it."""
-
-    def __init__(self, network: Network, address: str = "192.0.2.66", port: int = 5060) -> None:
-        self.address, self.port = address, port
-        self.heard: list[Message] = []
-        self._count = 0
-        self._network = network
-        network.host(address).listenUDP(port, self, interface=address)
-
-    def via(self) -> Via:
-        self._count += 1
-        branch = ("branch", f"z9hG4bKstranger{self._count}")
-        return Via("UDP", self.address, self.port, (branch, ("rport", None)))
-
-    def say(self, message: Message, to: str = BOB, settle: float = 0.5) -> None:
-        """Send it, and give it time to be answered."""
-        self._network.carry(encode(message), (self.address, self.port), (to, 5060))
-        self._network.settle(settle)
-
-    def statuses(self) -> list[int]:
-        """The statuses of the responses it has got."""
-        return [message.status for message in self.heard if isinstance(message, Response)]
-
-    def datagramReceived(self, datagram: bytes, address: Any) -> None:
-        try:
-            message = parse(datagram)
-        except BadMessage:
-            return
-        if message is not None:
-            self.heard.append(message)
-
-    def makeConnection(self, transport: Any) -> None: ...
-
-    def doStop(self) -> None: ...

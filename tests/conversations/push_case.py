@@ -28,9 +28,11 @@ class PushCase(SynchronousTestCase):
         for name in ("content", "inbox"):
             (directory / name).mkdir(parents=True)
         ladder: list[str] = []
-        self.said, self.answered = (Said(name, ladder, self.network.clock) for name in ("sender", "receiver"))
-        self.sender = SendingSide(self.network, directory / "content", linger=linger, observers=(self.said,))
-        observers = (self.answered, WireLog(unlimited=True))
+        self.sender_said, self.receiver_said = (
+            Said(name, ladder, self.network.clock) for name in ("sender", "receiver")
+        )
+        self.sender = SendingSide(self.network, directory / "content", linger=linger, observers=(self.sender_said,))
+        observers = (self.receiver_said, WireLog(unlimited=True))
         self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)  # type: ignore[arg-type]
 
     def tearDown(self) -> None:

@@ -6,7 +6,8 @@ import itertools
 
 from pushsvc.sessions import Ended
 from pushsvc.sip.message import Message, Request, Response
-from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, Stranger
+from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase
+from tests.conversations.stranger import Stranger
 
 
 class Acknowledging(ConversationCase):

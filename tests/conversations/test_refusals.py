@@ -12,7 +12,8 @@ from pushsvc.sessions import Invitation, opening_request
 from pushsvc.sip.headers import Headers, Via
 from pushsvc.sip.message import Request, Response
 from pushsvc.sip.uri import OpaqueUri, SipUri
-from tests.conversations.case import NOTICE, TO_BOB, ConversationCase, Stranger
+from tests.conversations.case import NOTICE, TO_BOB, ConversationCase
+from tests.conversations.stranger import Stranger
 
 PATH = MsrpUri.parse("msrps://192.0.2.66:2855/somebody;tcp")
 

@@ -10,7 +10,8 @@ from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Headers
 from pushsvc.sip.message import Message, Request, Response, cancel_of
 from tests.agents import Kept
-from tests.conversations.case import ALICE, BOB, NOTICE, TO_BOB, ConversationCase, Stranger
+from tests.conversations.case import ALICE, BOB, NOTICE, TO_BOB, ConversationCase
+from tests.conversations.stranger import Stranger
 
 
 class Waiting(ConversationCase):

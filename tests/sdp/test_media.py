@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -187,6 +188,8 @@ class Problems(SynchronousTestCase):
         self.assertEqual(warning("r.example", [line_of(path=None), audio]), '399 r.example "No a=path"')
         self.assertEqual(warning("r.example", [line_of(accept_types=None)]), '305 r.example "No a=accept-types"')
         self.assertEqual(warning("r.example", [line_of()]), '305 r.example "Incompatible media format"')
+        self.assertEqual(warning("r.example", [attrs.evolve(line_of(), port=0)]), '399 r.example "No media is offered"')
+        self.assertEqual(warning("r.example"), '399 r.example "No media is offered"')
 
     @settings(derandomize=True, deadline=None, max_examples=300)
     @given(
