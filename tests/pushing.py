@@ -28,6 +28,7 @@ from tests.agents import Agent
 from tests.sim import Network
 
 GIB = 1 << 30
+ICSI = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
 
 
 def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
@@ -36,10 +37,16 @@ def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
 
 
 class SendingSide:
-    """A sender's delivery at 192.0.2.10. `directory` holds the contents."""
+    """A sender's delivery at 192.0.2.10. `directory` holds the contents, `caller` are facts of `Caller`."""
 
     def __init__(
-        self, network: Network, directory: Path, *, linger: float = 0.0, observers: tuple[Observer, ...] = ()
+        self,
+        network: Network,
+        directory: Path,
+        *,
+        linger: float = 0.0,
+        observers: tuple[Observer, ...] = (),
+        caller: dict[str, Any] | None = None,
     ) -> None:
         self.traces: Traces = Traces(network.clock)
         watching = (self.traces, *observers)
@@ -49,7 +56,7 @@ class SendingSide:
         self.delivery = Delivery(
             Ways(
                 self.stack.sessions,
-                Caller(SipUri.parse("sip:push@example.com"), service="urn:urn-7:3gpp-service.ims.icsi.oma.push"),
+                Caller(SipUri.parse("sip:push@example.com"), **({"service": ICSI} | (caller or {}))),
                 self.lingering,
                 self.stack.tokens,
                 self.stack.host,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,8 +20,15 @@ class PushCase(SynchronousTestCase):
 
     network: Network | None = None
 
-    def begin(self, weather: Weather | None = None, seed: int = 0, linger: float = 0.0, **accept: object) -> None:
-        """`accept` is what the receiver's side takes."""
+    def begin(
+        self,
+        weather: Weather | None = None,
+        seed: int = 0,
+        linger: float = 0.0,
+        caller: dict[str, Any] | None = None,
+        **accept: Any,
+    ) -> None:
+        """`caller` is what the sender says of itself, `accept` what the receiver takes (tests/pushing.py)."""
         self.tearDown()
         self.network = Network(seed, weather)
         self.log = LogLines(self)
@@ -31,9 +39,11 @@ class PushCase(SynchronousTestCase):
         self.sender_said, self.receiver_said = (
             Said(name, ladder, self.network.clock) for name in ("sender", "receiver")
         )
-        self.sender = SendingSide(self.network, directory / "content", linger=linger, observers=(self.sender_said,))
+        self.sender = SendingSide(
+            self.network, directory / "content", linger=linger, observers=(self.sender_said,), caller=caller
+        )
         observers = (self.receiver_said, WireLog(unlimited=True))
-        self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)  # type: ignore[arg-type]
+        self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)
 
     def tearDown(self) -> None:
         if self.network is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import Refused, TimedOut, Unreachable, Withdrawn
 from pushsvc.sender.job import FileState, Job
+from pushsvc.sip.codec import encode
+from pushsvc.sip.message import Request
 from tests.conversations.push_case import PushCase
 from tests.sim import Weather
 
@@ -54,17 +56,23 @@ class OverMsrp(PushCase):
         self.assert_nothing_left()
 
     def test_the_session_lingers_and_then_ends(self) -> None:
-        """[R-PSA-REL-0] [R-PSA-REL-1]"""
+        """[R-GEN-2] [R-PSA-REL-0] [R-PSA-REL-1] BYE, and no port 0 before it; the next push makes its own session."""
         self.begin(linger=30.0)
         self.push(self.sender.job(b"x" * 2000))
         self.network.settle(29.0)
-        self.assertEqual(self.receiver.stack.sessions.alive, 1)
+        self.assertEqual((self.receiver.stack.sessions.alive, self.sender_said.requests("BYE")), (1, []))
         self.network.settle(2.0)
         self.assertEqual(self.receiver.stack.sessions.alive, 0)
+        (invite,), (bye,) = self.sender_said.requests("INVITE"), self.sender_said.requests("BYE")
+        self.assertEqual((bye.call_id, bye.cseq.number), (invite.call_id, 2))
+        self.network.settle(61.0)  # the connection idles for a minute
+        self.assertEqual([stack.msrp.connections for stack in (self.sender.stack, self.receiver.stack)], [0, 0])
+        self.push(self.sender.job(b"y" * 2000))
+        self.assertNotEqual(self.sender_said.requests("INVITE")[1].call_id, invite.call_id)
         self.assert_nothing_left()
 
     def test_the_next_push_goes_by_the_session_that_lingers(self) -> None:
-        """[R-PSA-REL-0] [F-16] No second INVITE from nothing, no second TLS handshake."""
+        """[R-PSA-REL-0] [R-INF-4] [F-16] A re-INVITE in the dialog: no second INVITE from nothing, no handshake."""
         self.begin(linger=30.0)
         contents = [b"one" * 2000, b"two" * 3000, b"three" * 1000]
         for content in contents:
@@ -73,6 +81,9 @@ class OverMsrp(PushCase):
             self.network.settle(20.0)
         self.assertEqual(self.receiver.contents(), contents)
         self.assertEqual(len({entry.about.call_id for entry in self.receiver.arrived}), 1)
+        invites = self.sender_said.requests("INVITE")
+        tag = self.receiver_said.responses("INVITE")[0].to.tag
+        self.assertEqual([(each.call_id, each.to.tag) for each in invites[1:]], [(invites[0].call_id, tag)] * 2)
         self.network.settle(31.0)
         self.assertEqual(self.receiver.stack.sessions.alive, 0)
         self.assert_nothing_left()
@@ -184,13 +195,22 @@ class ByMessage(PushCase):
         self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
         self.assertEqual(self.receiver.contents(), [b"Gate 3 is open"])
         self.assertEqual(self.receiver.arrived[0].about.mode, "message")
+        self.assertEqual(self.receiver.stack.sessions.alive, 0)
         self.assert_nothing_left()
 
-    def test_larger_content_goes_over_msrp(self) -> None:
-        """[R-GEN-1] 1290 octets would make a request of more than 1300."""
+    def test_how_large_a_content_decides_the_way_it_goes(self) -> None:
+        """[R-GEN-1] More than 1300 octets never by MESSAGE; 1290 would make a request of more than 1300."""
         self.begin()
-        for size in (1290, 1301):
-            self.assertEqual(self.push(self.sender.job(bytes(size), mode="auto")).mode, "msrp")
+        for size, method in ((100, "MESSAGE"), (1290, "INVITE"), (1301, "INVITE")):
+            self.sender_said.sent.clear()
+            self.push(self.sender.job(bytes(size), mode="auto"))
+            methods = {each.method for each in self.sender_said.sent if isinstance(each, Request)} - {"ACK", "BYE"}
+            self.assertEqual(methods, {method}, size)
+            first = self.sender_said.sent[0]
+            if method == "MESSAGE":
+                self.assertLessEqual(len(encode(first)), 1300)
+            else:
+                self.assertIn(b"\r\nm=message ", first.body)
 
     def test_a_message_whose_answer_was_lost_is_kept_once(self) -> None:
         self.begin()

@@ -15,6 +15,8 @@ from pushsvc.sip.uri import OpaqueUri, SipUri
 from tests.conversations.case import NOTICE, TO_BOB, ConversationCase
 from tests.conversations.stranger import Stranger
 
+METHODS = {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER",
+           "REGISTER", "SUBSCRIBE", "UPDATE"}  # fmt: skip
 PATH = MsrpUri.parse("msrps://192.0.2.66:2855/somebody;tcp")
 
 
@@ -142,6 +144,16 @@ class Requests(ConversationCase):
         """[D-SIP-5] [R-PSA-EST-4] 405, with what is allowed."""
         response = self.answer(self.request("PUBLISH"))
         self.assertEqual((response.status, response.headers.get("allow")), (405, ", ".join(push.RECEIVER_ALLOW)))
+
+    def test_the_methods_of_allow_are_exactly_those_that_work(self) -> None:
+        """[R-PSA-EST-4] None of them is answered 405, and every other is: for the sender and for the receiver."""
+        for allow in (push.SENDER_ALLOW, push.RECEIVER_ALLOW):
+            self.begin(bob={"allow": allow})
+            self.stranger = Stranger(self.network)
+            for method in sorted(METHODS - {"ACK"}):
+                refused = self.answer(self.request(method)).status == 405
+                self.assertEqual(refused, method not in allow, method)
+            self.assertIn("ACK", allow)
 
     def test_an_extension_that_nobody_knows(self) -> None:
         """[D-SIP-5] 420 names it."""
