@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from pushsvc import push
 from pushsvc.errors import Refused, TimedOut
 from pushsvc.net import user_agent
-from pushsvc.sender.job import AttemptResult
+from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sip.message import Request, reply_to
 from tests.conversations.push_case import PushCase
 from tests.conversations.stranger import Stranger
@@ -19,6 +19,10 @@ from tests.conversations.stranger import Stranger
 CALLEE = "192.0.2.66"
 TO_CALLEE = f"sip:bob@{CALLEE}"
 SERVICE = '*;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.push"'
+CONTACT, KIND = ("Contact", f"<{TO_CALLEE}>"), ("Content-Type", "application/sdp")
+HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.66\r\ns=-\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n"
+MESSAGE = "m=message 2855 TCP/TLS/MSRP *\r\na=recvonly\r\na=accept-types:*\r\na=setup:passive\r\n"
+PATH = "a=path:msrps://192.0.2.66:2855/s1;tcp\r\n"
 APPLICATION = '*;+g.oma.pusheventapp="mms.ua"'
 
 
@@ -180,20 +184,15 @@ class Unwell(InviteCase):
 
     def test_200s_that_cannot_be_used(self) -> None:
         """[R-PSA-200-1a] Each is acknowledged, since it is a 200, and ended by BYE; the push fails and says why."""
-        contact, kind = ("Contact", f"<{TO_CALLEE}>"), ("Content-Type", "application/sdp")
-        head = "v=0\r\no=- 1 1 IN IP4 192.0.2.66\r\ns=-\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n"
-        message = "m=message 2855 TCP/TLS/MSRP *\r\na=recvonly\r\na=accept-types:*\r\na=setup:passive\r\n"
-        path = "a=path:msrps://192.0.2.66:2855/s1;tcp\r\n"
         for headers, body in (
-            ([contact], ""),
-            ([contact, kind], "nonsense"),
-            ([contact, kind], head),
-            ([contact, kind], head + message),
-            ([contact, kind], head + message + "a=path:nonsense\r\n"),
-            ([contact, kind], head + message + path + message + path),
-            ([contact, kind], head + "m=audio 4000 RTP/AVP 0\r\n"),
-            ([contact, kind], head + message.replace("2855", "0") + path),
-            ([contact, kind], head + (message + path).replace("recvonly", "sendonly")),
+            ([CONTACT], ""),
+            ([CONTACT, KIND], "nonsense"),
+            ([CONTACT, KIND], HEAD),
+            ([CONTACT, KIND], HEAD + MESSAGE),
+            ([CONTACT, KIND], HEAD + MESSAGE + "a=path:nonsense\r\n"),
+            ([CONTACT, KIND], HEAD + MESSAGE + PATH + MESSAGE + PATH),
+            ([CONTACT, KIND], HEAD + "m=audio 4000 RTP/AVP 0\r\n"),
+            ([CONTACT, KIND], HEAD + (MESSAGE + PATH).replace("recvonly", "sendonly")),
         ):
             self.begin()
             pushed = self.pushed(b"text" * 1000)
@@ -207,3 +206,15 @@ class Unwell(InviteCase):
             self.assertTrue(failure.reason)
             self.assertEqual([each for each in self.network.streams if each.local[0] == "192.0.2.10"], [])
             self.assert_nothing_left()
+
+    def test_a_200_that_takes_no_file(self) -> None:
+        """[A-42] It is no failure of the call: ACK, BYE, and the file is told to be refused."""
+        self.begin()
+        pushed = self.pushed(b"text" * 1000)
+        self.answer(200, CONTACT, KIND, body=(HEAD + MESSAGE.replace("2855", "0") + PATH).encode())
+        self.network.settle(1.0)
+        methods = [each.method for each in self.callee.heard if isinstance(each, Request)]
+        self.assertEqual(methods[:3], ["INVITE", "ACK", "BYE"])
+        result = self.successResultOf(pushed)
+        self.assertEqual(([file.result for file in result.files], result.failure), ([FileState.REFUSED], None))
+        self.assert_nothing_left()
