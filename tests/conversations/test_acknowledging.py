@@ -6,7 +6,7 @@ import itertools
 
 from pushsvc.sessions import Ended
 from pushsvc.sip.message import Message, Request, Response
-from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase
+from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, silence
 from tests.conversations.stranger import Stranger
 
 
@@ -135,3 +135,21 @@ class Acknowledging(ConversationCase):
         self.assertEqual([request.method for request in requests if request.method != "BYE"], ["ACK", "ACK"])
         self.assertEqual(len({request.via.branch for request in requests if request.method == "BYE"}), 1)
         return requests[0], next(request for request in requests if request.method == "BYE")
+
+
+class OverAStream(ConversationCase):
+    """Which loses nothing by itself."""
+
+    def test_a_200_over_a_stream_is_repeated_all_the_same(self) -> None:
+        """[R-PRA-INV-7] Whoever said nothing to it may sit behind a proxy that speaks UDP (RFC 3261 §13.3.1.4)."""
+        self.begin()
+        silence(self.bob, "ACK")
+        self.opened(NOTICE, NOTICE)
+        session = self.session_of(self.bob)
+        self.network.settle(33.0)
+        when = self.bob_said.times("200 INVITE")
+        self.assertEqual(self.bob_said.responses("INVITE")[0].via.transport, "TCP")
+        self.assertEqual([round(b - a, 3) for a, b in itertools.pairwise(when)], [0.5, 1, 2, *[4] * 7])
+        self.assertEqual(self.successResultOf(session.when_ended()), Ended("the 200 was never acknowledged", ours=True))
+        self.assertIn("bob BYE", self.ladder)
+        self.assert_nothing_left()

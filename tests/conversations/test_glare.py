@@ -156,21 +156,25 @@ class Order(ConversationCase):
 
     def test_a_number_that_is_too_low(self) -> None:
         """[D-SIP-6] 500, whatever is asked, and nothing changes."""
-        self.say(self.forge("INVITE", 1), self.forge("UPDATE", 1), self.forge("BYE", 1), self.forge("OPTIONS", 1))
-        self.assertEqual(set(self.ladder), {f"bob 500 {method}" for method in ("INVITE", "UPDATE", "BYE", "OPTIONS")})
+        methods = ("UPDATE", "BYE", "OPTIONS", "INVITE")
+        self.say(*(self.forge(method, 1) for method in methods))
+        self.assertEqual(self.ladder, [f"bob 500 {method}" for method in methods])
+        self.assertEqual(self.log.troubles(), ["sip resp 500"] * 4)
         self.assert_unharmed()
 
     def test_tags_and_call_ids_of_somebody_else(self) -> None:
         """[R-PRA-REL-1] 481, and nothing changes: who does not know all three is a stranger."""
         dialog = self.session.dialog
-        for method in ("BYE", "INVITE", "UPDATE"):
+        for method in ("BYE", "UPDATE", "INVITE"):
             self.ladder.clear()
+            self.log.events.clear()
             self.say(
                 self.forge(method, From=f"{dialog.local.uri};tag=forged"),
                 self.forge(method, To=f"<{dialog.remote.uri}>;tag=forged"),
                 self.forge(method, Call_ID="forged"),
             )
             self.assertEqual(set(self.ladder), {f"bob 481 {method}"})
+            self.assertEqual(self.log.troubles(), ["sip resp 481"] * len(self.ladder))
             self.network.settle(5.0)
         self.assert_unharmed()
 
@@ -206,6 +210,17 @@ class Order(ConversationCase):
         self.assertEqual(str(self.session_of(self.bob).dialog.target), f"sip:mallory@{ALICE}")
         bob = self.session_of(self.bob)
         bob.close()
+        self.network.settle(0.2)
+        self.assertEqual(str(self.bob_said.requests("BYE")[0].uri), f"sip:mallory@{ALICE}")
+
+    def test_a_re_invite_that_is_granted_moves_the_target(self) -> None:
+        """[R-PRA-INV-3] As an UPDATE does; BYE waits for its ACK, as RFC 3261 §15 has it."""
+        invite = self.forge("INVITE", 2)
+        headers = invite.headers.added("Content-Type", "application/sdp")
+        self.say(invite.evolve(headers=headers, body=self.alice_said.requests("INVITE")[0].body))
+        self.say(self.forge("ACK", 2))
+        self.assertEqual(self.ladder[0], "bob 200 INVITE")  # and Alice, who has not asked, does what she can
+        self.session_of(self.bob).close()
         self.network.settle(0.2)
         self.assertEqual(str(self.bob_said.requests("BYE")[0].uri), f"sip:mallory@{ALICE}")
 

@@ -10,7 +10,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.push import message_headers
 from pushsvc.sessions import Invitation, opening_request
 from pushsvc.sip.headers import Headers, Via
-from pushsvc.sip.message import Request, Response
+from pushsvc.sip.message import Request, Response, ack_of
 from pushsvc.sip.uri import OpaqueUri, SipUri
 from tests.conversations.case import NOTICE, TO_BOB, ConversationCase
 from tests.conversations.stranger import Stranger
@@ -135,9 +135,15 @@ class Requests(ConversationCase):
         return sdp.format(sdp.offer(local, [file], (1, 1)))
 
     def answer(self, request: Request) -> Response:
-        self.stranger.say(request)
+        """The answer, acknowledged where it has to be; a refusal is one line in the log."""
+        self.log.events.clear()
+        self.stranger.say(request, settle=0.3)
         response = self.stranger.heard[-1]
         assert isinstance(response, Response)
+        told = [line for line in self.log.troubles() if not line.startswith("a bug")]
+        self.assertEqual([line.split()[2] for line in told], [str(response.status)] * (response.status >= 300))
+        if request.method == "INVITE":
+            self.stranger.say(ack_of(request, response), settle=0.2)
         return response
 
     def test_a_method_that_nobody_knows(self) -> None:

@@ -23,6 +23,16 @@ class Interval(ConversationCase):
         self.ladder.clear()
         return session
 
+    def _choose_callee(self, request: Request) -> Response | None:
+        if request.method == "INVITE" and request.to.tag is None:
+            headers = request.headers.replaced("Session-Expires", "90;refresher=uas")
+            self.bob.sessions._arrived(request.evolve(headers=headers), self._source(request))
+            return reply_to(request, 100)
+        return None
+
+    def _source(self, request: Request) -> Hop:
+        return Hop(request.via.transport.lower(), ALICE, 5060)
+
 
 class Refreshes(Interval):
     """They come at half the interval."""
@@ -73,16 +83,6 @@ class Refreshes(Interval):
         self.assertEqual(self.alice_said.responses("UPDATE")[0].headers.get("session-expires"), "90;refresher=uac")
         self.network.run(bob.close())
         self.assert_nothing_left()
-
-    def _choose_callee(self, request: Request) -> Response | None:
-        if request.method == "INVITE" and request.to.tag is None:
-            headers = request.headers.replaced("Session-Expires", "90;refresher=uas")
-            self.bob.sessions._arrived(request.evolve(headers=headers), self._source(request))
-            return reply_to(request, 100)
-        return None
-
-    def _source(self, request: Request) -> Hop:
-        return Hop(request.via.transport.lower(), ALICE, 5060)
 
     def test_a_refresh_does_not_disturb_a_transfer(self) -> None:
         """[D-SIP-14] By UPDATE or by re-INVITE, content goes on as if nothing had been."""
@@ -151,6 +151,19 @@ class Expiry(Interval):
         self.assert_near(self.network.clock.seconds() - started, 60.0)
         for line in ("bob BYE", "alice 200 BYE", "alice BYE", "bob 200 BYE"):  # they crossed
             self.assertIn(line, self.ladder)
+        self.assert_nothing_left()
+
+    def test_the_caller_ends_a_session_that_the_callee_does_not_refresh(self) -> None:
+        """[R-PSA-200-1b] refresher=uas: watched for, and BYE at 60 s of 90."""
+        self.begin()
+        intercept(self.bob, self._choose_callee)
+        session = self.carried()
+        silence(self.alice, "UPDATE")
+        started = self.network.clock.seconds()
+        ended = self.network.run(session.when_ended())
+        self.assertEqual(ended, Ended("the session interval ran out", ours=True))
+        self.assert_near(self.network.clock.seconds() - started, 60.0)
+        self.assertIn("alice BYE", self.ladder)
         self.assert_nothing_left()
 
     def test_the_refresher_ends_a_session_whose_peer_does_not_answer(self) -> None:

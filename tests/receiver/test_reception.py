@@ -45,7 +45,7 @@ class Messages(SynchronousTestCase):
         return exchange.response
 
     def test_everything_it_says_is_kept(self) -> None:
-        """[F-07] [R-INF-2]"""
+        """[F-07]"""
         receiver = self.receiver()
         response = self.send(
             ("Content-Type", "text/plain"),
