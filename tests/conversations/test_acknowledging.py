@@ -144,7 +144,9 @@ class OverAStream(ConversationCase):
         """[R-PRA-INV-7] Whoever said nothing to it may sit behind a proxy that speaks UDP (RFC 3261 §13.3.1.4)."""
         self.begin()
         silence(self.bob, "ACK")
-        self.opened(NOTICE, NOTICE)
+        opened = self.opened(NOTICE, NOTICE)
+        for line in opened.lines:
+            self.network.run(line.send(NOTICE))
         session = self.session_of(self.bob)
         self.network.settle(33.0)
         when = self.bob_said.times("200 INVITE")
