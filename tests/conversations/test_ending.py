@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.internet.defer import gatherResults
 
 from pushsvc.errors import Unreachable, Withdrawn
+from pushsvc.msrp.chunk import encode
 from pushsvc.sessions import Ended
 from tests.agents import Octets
 from tests.conversations.case import BOB, NOTICE, TO_BOB, ConversationCase, refuse, silence
+from tests.msrp.values import make_send
 
 LARGE = Octets(bytes(5_000_000))
 
@@ -45,6 +48,28 @@ class Hanging(ConversationCase):
         self.assertEqual(self.successResultOf(closed), Ended("changed our mind", ours=True))
         self.assertEqual(self.received(), [])
         self.assertNotEqual(self.kept[0].discarded, "")
+        self.assert_nothing_left()
+
+    def test_what_still_comes_for_a_session_that_was_ended(self) -> None:
+        """[R-PRA-REL-3] Its path is forgotten: 481 on a connection that another session keeps open, nothing is kept,
+        and that other session goes on."""
+        self.begin()
+        ended = self.opened()
+        kept = self.kept
+        other = self.opened()
+        self.network.run(ended.lines[0].send(NOTICE))
+        msrp = ended.lines[0].msrp
+        assert msrp is not None
+        late = attrs.evolve(make_send("late"), to_path=tuple(msrp.peer_path), from_path=(msrp.own,))
+        self.network.run(ended.close())
+        (connection,) = self.alice.msrp._connections
+        self.ladder.clear()
+        connection.transport.write(encode(late, b"too late"))
+        self.network.settle(1.0)
+        self.assertEqual([line.split()[:2] for line in self.ladder], [["bob", "481"]])
+        self.network.run(other.lines[0].send(NOTICE))
+        self.assertEqual([bytes(each.octets) for each in (*kept, *self.kept)], [NOTICE.octets] * 2)
+        self.network.run(other.close())
         self.assert_nothing_left()
 
     def test_a_bye_that_nobody_answers_ends_the_session_all_the_same(self) -> None:
