@@ -19,12 +19,12 @@ class LogLines:
             self.events.append(event)
 
     def troubles(self) -> list[str]:
-        """All but the traffic of every day: requests, and responses that are no refusals. With its code and why."""
+        """What is not everyday traffic: refusals, with code and reason, and whatever else there is to say."""
         lines = []
         for event in self.events:
             words = formatEvent(event)
-            if words.startswith("sip "):
-                words = " ".join([words, *(str(event[key]) for key in ("code", "reason") if key in event)])
+            if words.startswith(("sip ", "msrp")):
+                words = " ".join([words, *(str(event[key]) for key in ("code", "frame", "reason") if key in event)])
             if words != "sip req" and event.get("code", 300) >= 300:
                 lines.append(words)
         return lines

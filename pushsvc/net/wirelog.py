@@ -1,4 +1,7 @@
-"""One log line per SIP request and per final answer, without bodies and credentials; MSRP frames at debug."""
+"""One log line per SIP request, per final answer and per refusal in MSRP; without bodies and credentials.
+
+Other MSRP frames are logged at debug: there are thousands.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from twisted.logger import Logger, LogLevel
 from pushsvc.net.observer import Direction
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request
+
+REFUSALS = ("4", "5")  # how the summary of a reply begins that is one (RFC 4975 §10)
 
 
 class WireLog:
@@ -43,4 +48,5 @@ class WireLog:
     def sip_retransmissions(self, count: int) -> None: ...
 
     def msrp(self, direction: Direction, summary: str, size: int, call_id: str, peer: str) -> None:
-        self.log.debug("msrp", dir=direction.value, frame=summary, size=size, call_id=call_id, peer=peer)
+        level = LogLevel.info if summary[:1] in REFUSALS else LogLevel.debug
+        self.log.emit(level, "msrp", dir=direction.value, frame=summary, size=size, call_id=call_id, peer=peer)

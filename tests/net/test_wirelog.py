@@ -72,6 +72,12 @@ class Logged(SynchronousTestCase):
         (event,) = self.events
         self.assertEqual((event["log_level"], event["reason"]), (LogLevel.warn, "no Call-ID"))
 
+    def test_a_refusal_in_msrp_is_one_line_at_info(self) -> None:
+        """Whatever way it goes, and also where nobody asked for a chunk to be answered well."""
+        for frame in ("400 hash mismatch", "506 bound elsewhere", "200 OK"):
+            self.log.msrp(Direction.OUT, frame, 0, "call1", "tls:192.0.2.1:2855")
+        self.assertEqual([event["log_level"] for event in self.events], [LogLevel.info, LogLevel.info, LogLevel.debug])
+
     def test_frames_are_detail_and_repeats_are_none(self) -> None:
         """16,000 chunks per GiB."""
         self.log.msrp(Direction.IN, "SEND 1-5/5", 5, "call1", "tls:192.0.2.1:2855")
