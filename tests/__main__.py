@@ -37,7 +37,7 @@ def main(names: list[str]) -> int:
     if strict:
         for test, reason in result.skips:
             sys.stdout.write(f"skipped, and that fails here: {test.id()}: {reason}\n")
-    if not names:
+    if not names and not result.shouldStop:
         keep(result.results, source)
         for identifier, outcome in unproved(claims(), result.results).items():
             success = False

@@ -86,6 +86,10 @@ class ConversationCase(SynchronousTestCase):
     network: MeddledNetwork | None = None
 
     def tearDown(self) -> None:
+        self.close_everything()
+
+    def close_everything(self) -> None:
+        """End what a conversation has left open, and see that it can be ended."""
         if self.network is None:
             return
         self.network.meddle = lambda message: 1
@@ -106,7 +110,7 @@ class ConversationCase(SynchronousTestCase):
 
         `alice` and `bob` are facts of theirs as `Agent` takes them, `observers` on top of what everybody has.
         """
-        self.tearDown()
+        self.close_everything()
         if udp:
             self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
         self.network = MeddledNetwork(seed, weather)

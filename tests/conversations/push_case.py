@@ -29,7 +29,7 @@ class PushCase(SynchronousTestCase):
         **accept: Any,
     ) -> None:
         """`caller` is what the sender says of itself, `accept` what the receiver takes (tests/pushing.py)."""
-        self.tearDown()
+        self.close_everything()
         self.network = Network(seed, weather)
         self.log = LogLines(self)
         directory = Path(self.mktemp())
@@ -46,6 +46,10 @@ class PushCase(SynchronousTestCase):
         self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)
 
     def tearDown(self) -> None:
+        self.close_everything()
+
+    def close_everything(self) -> None:
+        """End what a push has left open, and see that it can be ended."""
         if self.network is not None:
             for stack in (self.sender.stack, self.receiver.stack):
                 stack.sessions.close_all("the test is over")
