@@ -134,7 +134,7 @@ class Receiving:
                 case Abandoned():
                     self._drop(output.message_id, output.why)
                 case Declined():
-                    self.log.debug("content declined: {why}", why=output.why, status=output.status)
+                    self.log.info("content declined: {why}", why=output.why, status=output.status)
 
     def _start(self, started: Started) -> None:
         try:
