@@ -83,7 +83,7 @@ class MeddledNetwork(Network):
 class ConversationCase(SynchronousTestCase):
     """Alice pushes to Bob. However a conversation went, when all of it is closed nothing of it is left."""
 
-    network: MeddledNetwork | None = None
+    network: MeddledNetwork = None  # type: ignore[assignment]
 
     def tearDown(self) -> None:
         self.close_everything()

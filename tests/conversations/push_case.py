@@ -18,7 +18,7 @@ from tests.sim import Network, Weather
 class PushCase(SynchronousTestCase):
     """A sender's delivery to a receiver's policy and inbox. When all is closed nothing of it is left."""
 
-    network: Network | None = None
+    network: Network = None  # type: ignore[assignment]
 
     def begin(
         self,
@@ -57,14 +57,12 @@ class PushCase(SynchronousTestCase):
 
     def push(self, job: Job) -> AttemptResult:
         """Let time pass until the attempt is over."""
-        assert self.network is not None
         result = self.network.run(self.sender.deliver(job))
         assert isinstance(result, AttemptResult)
         return result
 
     def assert_nothing_left(self) -> None:
         """Promise 5: no timer, no part file, no table entry, no question that nobody waits for."""
-        assert self.network is not None
         self.network.settle(400.0)
         for stack in (self.sender.stack, self.receiver.stack):
             self.assertEqual(stack.left(), [], f"left at {stack.name}")

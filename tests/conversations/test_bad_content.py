@@ -9,7 +9,7 @@ from typing import Any
 
 from pushsvc import sdp
 from pushsvc.sip.message import Request, reply_to
-from tests.conversations.test_offers import HEAD, OfferCase, line
+from tests.conversations.offer_case import HEAD, OfferCase, line
 from tests.wires import Calling
 
 PORT = 2856
@@ -30,7 +30,6 @@ class ContentCase(OfferCase):
 
     def begin(self, selector: str | None = selector(CONTENT), **accept: Any) -> None:  # type: ignore[override]
         super().begin(host={"plain": True}, **accept)
-        assert self.network is not None
         self.receiver.stack.msrp.listen("tcp", "192.0.2.20", PORT)
         body = HEAD + line(selector=selector, path=OWN).replace("TCP/TLS/MSRP", "TCP/MSRP")
         answer = self.caller.call(body=body)
@@ -40,7 +39,6 @@ class ContentCase(OfferCase):
         self.count = 0
 
     def connected(self) -> Calling:
-        assert self.network is not None
         calling = Calling()
         self.network.host("192.0.2.66").connectTCP("192.0.2.20", PORT, calling)
         self.network.settle(0.1)
@@ -48,7 +46,6 @@ class ContentCase(OfferCase):
 
     def send(self, *lines: str, body: bytes = CONTENT, flag: str = "$", wire: Calling | None = None) -> int | None:
         """Write a SEND; the status of the reply, if there is one. Each of `lines` takes the place of its like."""
-        assert self.network is not None
         wire = wire or self.wire
         self.count += 1
         usual = {
@@ -223,7 +220,6 @@ class Silence(ContentCase):
         self.assert_ended_by_the_receiver(35.0)
 
     def assert_ended_by_the_receiver(self, seconds: float) -> None:
-        assert self.network is not None
         self.network.settle(seconds)
         bye = next(each for each in self.caller.heard if isinstance(each, Request) and each.method == "BYE")
         self.caller.say(reply_to(bye, 200))

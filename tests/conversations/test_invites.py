@@ -32,12 +32,10 @@ class InviteCase(PushCase):
     def begin(self, **facts: Any) -> None:  # type: ignore[override]
         super().begin(**facts)
         self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
-        assert self.network is not None
         self.callee = Stranger(self.network, CALLEE)
 
     def pushed(self, *contents: bytes, **changes: Any) -> Deferred[AttemptResult]:
         """A push on its way; the callee has heard of it."""
-        assert self.network is not None
         pushed = self.sender.deliver(self.sender.job(*contents, to=TO_CALLEE, **changes))
         self.network.settle(0.1)
         return pushed

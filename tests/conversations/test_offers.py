@@ -3,72 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
-from pushsvc import push, sdp
+from pushsvc import push
 from pushsvc.config.receiver import Action, Rule
-from pushsvc.sip.message import Response
-from tests.conversations.push_case import PushCase
-from tests.conversations.stranger import Caller
+from tests.conversations.offer_case import HEAD, SELECTOR, OfferCase, line
+from tests.pushing import ICSI
 
-ICSI = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
 TAG = '+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.push"'
-SELECTOR = 'name:"notice.txt" type:text/plain size:62 hash:sha-1:' + ":".join(["9F"] * 20)
-HEAD = f"""\
-v=0
-o=- 7 1 IN IP4 192.0.2.66
-s=-
-c=IN IP4 192.0.2.66
-t=0 0
-a=fingerprint:sha-256 {":".join(["D4"] * 32)}
-"""
-
-
-def line(
-    *more: str,
-    types: str | None = "text/plain",
-    selector: str | None = SELECTOR,
-    port: int = 2855,
-    direction: str = "sendonly",
-    path: str = "msrps://192.0.2.66:2855/s1;tcp",
-    number: int = 1,
-) -> str:
-    """One media line of an offer, as a sender writes it."""
-    attributes = [direction, *([] if types is None else [f"accept-types:{types}"]), "setup:actpass", f"path:{path}"]
-    if selector is not None:
-        attributes += [f"file-selector:{selector}", f"file-transfer-id:transfer{number}"]
-    return f"m=message {port} TCP/TLS/MSRP *\n" + "".join(f"a={each}\n" for each in (*attributes, *more))
-
-
-class OfferCase(PushCase):
-    """A scripted caller, and the receiver it calls."""
-
-    def begin(self, **accept: Any) -> None:  # type: ignore[override]
-        super().begin(**({"types": ("text/plain", "image/*"), "max_size": 100_000} | accept))
-        assert self.network is not None
-        self.caller = Caller(self.network)
-
-    def refused(self, body: str, *lines: str, log: list[str] | None = None) -> Response:
-        """The refusal of an INVITE: logged once, and nothing is left of it."""
-        self.log.events.clear()
-        answer = self.caller.call(*lines, body=body)
-        self.assertGreaterEqual(answer.status, 400)
-        self.assertIsNotNone(answer.to.tag)
-        if log is not None:
-            self.assertEqual(self.log.troubles(), log)
-        told = [text for text in self.log.troubles() if text.startswith(f"sip resp {answer.status}")]
-        self.assertEqual(len(told), 1, self.log.troubles())
-        self.assertEqual(self.caller.statuses().count(answer.status), 1)
-        self.assert_nothing_left()
-        return answer
-
-    def answered(self, body: str, *lines: str) -> tuple[Response, list[sdp.MediaOffer]]:
-        """The 200 to an INVITE and the lines of its answer; the session is hung up again, and nothing is left."""
-        answer = self.caller.call(*lines, body=body)
-        self.assertEqual(answer.status, 200)
-        self.assertEqual(self.caller.hang_up().status, 200)
-        self.assert_nothing_left()
-        return answer, list(sdp.media(sdp.parse(answer.body)))
 
 
 class Types(OfferCase):
@@ -217,7 +158,6 @@ class Refusals(OfferCase):
     def test_a_question_that_nobody_answers(self) -> None:
         """[R-PRA-INV-2b] [D-SIP-13] 180 while somebody is asked, then 603."""
         self.begin(rules=(Rule(action=Action.ASK, timeout=20.0),))
-        assert self.network is not None
         self.caller.say(self.caller.request("INVITE", body=HEAD + line()))
         self.network.settle(30.0)
         self.assertEqual(sorted(set(self.caller.statuses())), [180, 603])
@@ -231,7 +171,6 @@ class Refusals(OfferCase):
     def test_one_session_more_than_there_may_be(self) -> None:
         """[R-PRA-INV-2a] 486, and the first goes on."""
         self.begin(agent={"max_sessions": 1})
-        assert self.network is not None
         self.caller.say(self.caller.request("INVITE", body=HEAD + line()))
         first = self.caller.last()
         self.caller.say(self.caller.request("ACK", to_tag=first.to.tag or ""))
@@ -264,7 +203,6 @@ class Refusals(OfferCase):
             ("Session-Expires: soon", 400),
         ):
             self.begin()
-            assert self.network is not None
             self.caller.say(self.caller.request("INVITE", changed, body=HEAD + line()))
             self.assertEqual(self.caller.came[0][:12], f"SIP/2.0 {status} ".encode(), changed)
             self.assertIn(len(self.log.troubles()), (1, 2), self.log.troubles())
