@@ -7,11 +7,14 @@ from twisted.internet.defer import CancelledError
 from pushsvc import sdp
 from pushsvc.errors import Refused
 from pushsvc.net.observer import Direction
+from pushsvc.sender.job import FileState
 from pushsvc.sessions import Session
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
+from pushsvc.sip.uri import SipUri
 from tests.agents import MSRP_PORT, Octets
 from tests.conversations.case import ALICE, BOB, NOTICE, ConversationCase
+from tests.conversations.push_case import PushCase
 from tests.core import Core
 
 HOME, FAR = "192.0.2.5", "192.0.2.6"
@@ -233,6 +236,42 @@ class Routes(CoreCase):
             self.legs,
             ["R > C2 BYE", "C2 > C BYE", "C > S BYE", "S > C 200 BYE", "C > C2 200 BYE", "C2 > R 200 BYE"],
         )
+        self.assert_nothing_left()
+
+
+class WholePushes(PushCase):
+    """The product on both sides of the core."""
+
+    def setUp(self) -> None:
+        self.begin(caller={"route": SipUri(HOME).with_parameter("lr", None)})
+        self.legs: list[str] = []
+        self.core = Core(self.network, HOME, NAMES, self.legs)
+        self.core.registered["sip:alice@example.com"] = f"sip:alice@{BOB}"
+
+    def test_a_file(self) -> None:
+        """[R-PSA-EST-11] [R-PSA-REL-3] Everything of SIP goes by the configured proxy, and back."""
+        result = self.push(self.sender.job(b"text" * 1000, to="sip:alice@example.com"))
+        self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
+        self.network.settle(1.0)
+        away = ["INVITE", "ACK", "BYE"]
+        self.assertEqual([leg for leg in self.legs if leg.startswith("S >")], [f"S > C {method}" for method in away])
+        self.assertEqual([leg for leg in self.legs if leg.endswith(" BYE")][:2], ["S > C BYE", "C > R BYE"])
+        self.assert_nothing_left()
+
+    def test_a_message(self) -> None:
+        """[R-PSA-EST-11] [R-INF-3] By the same way; no Record-Route, since nothing follows."""
+        result = self.push(self.sender.job(b"Gate 3 is open", mode="message", to="sip:alice@example.com"))
+        self.assertEqual([file.result for file in result.files], [FileState.DELIVERED])
+        self.assertEqual(self.legs, ["S > C MESSAGE", "C > R MESSAGE", "R > C 200 MESSAGE", "C > S 200 MESSAGE"])
+        self.assertEqual(self.receiver_said.responses("MESSAGE")[0].headers.all("record-route"), [])
+        self.assert_nothing_left()
+
+    def test_a_user_who_is_not_there(self) -> None:
+        """480 from the core: another try can help."""
+        self.core.registered["sip:alice@example.com"] = ""
+        failure = self.push(self.sender.job(b"text" * 1000, to="sip:alice@example.com")).failure
+        assert isinstance(failure, Refused)
+        self.assertEqual((failure.status, failure.retry), (480, True))
         self.assert_nothing_left()
 
 
