@@ -19,6 +19,8 @@ _URI = re.compile(
     re.IGNORECASE,
 )
 
+UNUSED_PORT = 9  # of an end that only connects: customary in its path and its m= line (requirements E.1)
+
 Parameters = tuple[tuple[str, str | None], ...]
 
 
@@ -100,6 +102,14 @@ def parse_path(text: str) -> Path:
 def format_path(path: Path) -> str:
     """The path as a header or attribute value."""
     return " ".join(uri.text for uri in path)
+
+
+def hosts_differ(one: str, other: str) -> bool | None:
+    """Whether these are two hosts; None: that is for DNS to say. An empty one is no host, and differs from none."""
+    values = _host_value(one), _host_value(other)
+    if values[0] == values[1] or "" in values:
+        return False
+    return None if any(isinstance(value, str) for value in values) else True
 
 
 def _parameter(text: str) -> tuple[str, str | None]:

@@ -14,17 +14,15 @@ from twisted.logger import Logger
 from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Send
-from pushsvc.msrp.uri import MsrpUri
+from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri, hosts_differ
 from pushsvc.net.admission import Admission
-from pushsvc.net.locate import Resolve
+from pushsvc.net.locate import Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_outward import Outward
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.observer import Observer
 from pushsvc.net.tls import Tls, fingerprint, is_announced
-
-UNUSED_PORT = 9  # requirements E.1: customary for who only connects
 
 NO_SESSION = 481
 BOUND_ELSEWHERE = 506
@@ -63,6 +61,7 @@ class MsrpEndpoint:
         self._observer = observer
         self._settings = settings
         self._advertise = advertise
+        self._resolve = resolve
         self._sessions: dict[str, MsrpSession] = {}
         self._connections: dict[MsrpConnection, Callable[[], None]] = {}
         self._outward = Outward(reactor, tls, resolve, settings.connect_timeout, self.make_connection)
@@ -126,13 +125,13 @@ class MsrpEndpoint:
         host, port = self.addresses.get("tls" if secure else "tcp", ("", UNUSED_PORT))
         return self._advertise or host or next((h for h, _ in self.addresses.values()), "127.0.0.1"), port
 
-    def open(self, call_id: str, *, secure: bool = True) -> MsrpSession:
-        """A new session with a path of its own; `close` it when it is over."""
+    def open(self, call_id: str, *, secure: bool = True, active: bool = False) -> MsrpSession:
+        """A new session with a path of its own, in which an `active` side names no port; `close` it when it is over."""
         host, port = self.host_and_port(secure)
         own = MsrpUri(
             scheme="msrps" if secure else "msrp",
             host=f"[{host}]" if ":" in host else host,
-            port=port,
+            port=UNUSED_PORT if active else port,
             session_id=self._tokens.word(24),
         )
         session = MsrpSession(own, call_id, self._reactor, self._tokens, self._settings.transfer)
@@ -155,7 +154,7 @@ class MsrpEndpoint:
         """
         if self._stopped is not None:
             raise Withdrawn("the service is stopping")
-        way = self._outward.way(session.peer_path[0], announced=bool(session.fingerprints))
+        way = self._outward.way(session.peer_path[0], bool(session.fingerprints), session.anchor)
         connection = self._outward.shared(way)
         if connection is None or not self._is_peer(session, connection):  # a certificate may be newer than a connection
             connection = await self._outward.connect(way)
@@ -164,6 +163,24 @@ class MsrpEndpoint:
         if session.is_over:
             raise Unreachable("the session was closed")
         connection.attach(session)
+
+    async def are_two_hosts(self, one: str, other: str) -> bool:
+        """Whether these are not the same host, as far as can be known (requirements E.11: names are resolved first)."""
+        differ = hosts_differ(one, other)
+        if differ is not None:
+            return differ
+        try:
+            found = [set(await addresses_of(host, self._resolve)) for host in (one, other)]
+        except Unreachable:
+            return False
+        return found[0].isdisjoint(found[1])
+
+    def expected(self, send: Send) -> MsrpSession | None:
+        """The session that a SEND is for, if its peer is not known yet: its answer was overtaken (E.11)."""
+        session = self._sessions.get(send.to_path[0].session_id or "")
+        if session is None or session.peer_path or len(send.to_path) > 1 or not session.own.matches(send.to_path[0]):
+            return None
+        return session
 
     def bind(self, send: Send, connection: MsrpConnection) -> MsrpSession | int:
         """RFC 4975 §5.4, §7.3: one URI, ours, of a session that this connection carries or may carry."""

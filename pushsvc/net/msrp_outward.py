@@ -32,6 +32,8 @@ class Way:
     secure: bool
     host: str
     port: int
+    name: str
+    """Who the peer says that it is, by the host of its path: with RFC 6714 it is connected to by another address."""
     announced: bool
     """The peer's certificate is to be compared with a fingerprint; else its chain and name were checked (E.10)."""
     ours: bytes
@@ -64,12 +66,14 @@ class Outward:
         self._open: dict[Way, MsrpConnection] = {}
         self._opening: dict[Way, _Opening] = {}
 
-    def way(self, target: MsrpUri, announced: bool) -> Way:
-        """The way to this URI. Raises Unreachable when it leads nowhere."""
-        if not target.port:
+    def way(self, target: MsrpUri, announced: bool, anchor: tuple[str, int] | None = None) -> Way:
+        """The way to this URI, by the address `anchor` if there is one. Raises Unreachable when it leads nowhere."""
+        name = target.host.strip("[]").lower()
+        host, port = anchor or (name, target.port)
+        if not port:
             raise Unreachable("the peer's path has no port", retry=False)
         ours = fingerprint(self._tls.identity.der) if target.secure else b""
-        return Way(target.secure, target.host.strip("[]").lower(), target.port, announced, ours)
+        return Way(target.secure, host.lower(), port, name, announced, ours)
 
     def shared(self, way: Way) -> MsrpConnection | None:
         """The connection that goes this way already."""
@@ -164,11 +168,11 @@ class Outward:
         if not way.secure:
             return factory
         if way.announced:
-            return self._tls.client(factory, way.host)
+            return self._tls.client(factory, way.name)
         try:
-            return self._tls.client_for_name(factory, way.host)
+            return self._tls.client_for_name(factory, way.name)
         except ValueError:
-            raise Unreachable(f"no certificate can be for {way.host}", retry=False) from None
+            raise Unreachable(f"no certificate can be for {way.name}", retry=False) from None
 
     def _build(self, way: Way) -> MsrpConnection:
         def lost() -> None:

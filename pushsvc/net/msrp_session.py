@@ -41,7 +41,8 @@ class Link(Protocol):
 class MsrpSession:
     """A pair of paths; bound to one connection at most, and dead with it.
 
-    `peer_path` and `fingerprints` are what the peer's session description says, once it is known.
+    `peer_path` and `fingerprints` are what the peer's session description says, once it is known; `anchor` is the host
+    and port to connect to instead of the path's, with RFC 6714.
     `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent, or
     somebody else came in the peer's name; `on_done()` when a content that came in has come to its end. Once it is
     over it can only be closed: what still comes is answered 481.
@@ -52,6 +53,7 @@ class MsrpSession:
         self.call_id = call_id
         self.peer_path: Path = ()
         self.fingerprints: tuple[Announced, ...] = ()
+        self.anchor: tuple[str, int] | None = None
         self.link: Link | None = None
         self.is_over = False
         self.on_bound: Callable[[], None] = lambda: None
@@ -62,6 +64,7 @@ class MsrpSession:
         self._transfer = transfer
         self._sending: Sending | None = None
         self._receiving: Receiving | None = None
+        self._expecting: list[Deferred[None]] = []
         self.receive(NOTHING)
 
     @property
@@ -77,6 +80,14 @@ class MsrpSession:
         return self.is_over or (self._receiving is not None and self._receiving.is_done)
 
     # -- what the owner does
+
+    def agreed(
+        self, peer_path: Path, fingerprints: tuple[Announced, ...] = (), anchor: tuple[str, int] | None = None
+    ) -> None:
+        """What the peer's session description says. Behind a relay its certificate is not seen (E.10 rule 8)."""
+        self.peer_path, self.anchor = peer_path, anchor
+        self.fingerprints = fingerprints if len(peer_path) == 1 else ()
+        self._tell_expecting()
 
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
         """Send one content; `progress(sent, acknowledged)` hears of octets. The result is that of `Sending.receipt`.
@@ -122,7 +133,13 @@ class MsrpSession:
             self._sending.abort()
         self._end(Unreachable("the session was closed"))
 
-    # -- what the endpoint and the connection tell
+    # -- what the endpoint and the connection ask and tell
+
+    def peer_known(self) -> Deferred[None]:
+        """Fires when it is known who the peer is, or that nobody will be."""
+        known: Deferred[None] = Deferred(self._expecting.remove)
+        self._expecting.append(known)
+        return known
 
     def is_with(self, from_path: Path) -> bool:
         """Whether somebody with this path is our peer.
@@ -175,6 +192,10 @@ class MsrpSession:
 
     # -- ours
 
+    def _tell_expecting(self) -> None:
+        while self._expecting:
+            self._expecting.pop(0).callback(None)
+
     def _abort(self, octets: bytes) -> None:
         if self.link is not None:
             self.link.abort(octets, self)
@@ -191,6 +212,7 @@ class MsrpSession:
 
     def _end(self, error: DeliveryError) -> None:
         self.link, self.is_over = None, True
+        self._tell_expecting()
         if self._receiving is not None:
             self._receiving.close(error.reason)
             self._receiving = None

@@ -34,6 +34,7 @@ from pushsvc.sdp.negotiation import (
     offer,
     reoffer,
     succeeding,
+    without_cema,
 )
 from pushsvc.sdp.setup import answer_setup, offerer_connects
 
@@ -77,4 +78,5 @@ __all__ = [
     "succeeding",
     "types_meet",
     "warning",
+    "without_cema",
 ]

@@ -14,7 +14,7 @@ from typing import TypeVar
 import attrs
 
 from pushsvc.errors import NotAcceptable, ProtocolError
-from pushsvc.msrp.uri import Path, parse_path
+from pushsvc.msrp.uri import Path, hosts_differ, parse_path
 from pushsvc.sdp.attributes import FileRange, FileSelector, Fingerprint
 from pushsvc.sdp.dates import parse_date
 from pushsvc.sdp.description import Description, MediaLine, Section, one_line
@@ -50,6 +50,7 @@ class Problem(enum.StrEnum):
     BAD_SELECTOR = "a=file-selector cannot be read"
     BAD_RANGE = "a=file-range cannot be read"
     BAD_FINGERPRINT = "a=fingerprint cannot be read"
+    ANCHORED = "c= and m= lead elsewhere than a=path, without a=msrp-cema"
 
     @property
     def warning_code(self) -> int:
@@ -93,18 +94,27 @@ class MediaOffer:
     def refused(self) -> bool:
         return self.port == 0
 
-    def address(self, *, cema: bool) -> tuple[str, int]:
-        """Host (without brackets) and port to connect to: the first hop of the path, or `c=` and `m=` with RFC 6714.
+    @property
+    def anchor(self) -> tuple[str, int] | None:
+        """Host (without brackets) and port of `c=` and `m=`: where to connect to with RFC 6714."""
+        return (self.connection_host, self.port) if self.connection_host else None
 
-        `cema` says whether we do RFC 6714; the line must say so, too. Not for a line without a path.
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether `c=` and `m=` are certainly not the first hop of the path: a name may be that of an address.
+
+        Who only connects may name any port (PEERS 10).
         """
-        if cema and self.cema:
-            return self.connection_host, self.port
-        return self.path[0].host.strip("[]"), self.path[0].port or self.port
+        hop = self.path[0]
+        other_port = self.setup != "active" and hop.port is not None and hop.port != self.port
+        return other_port or hosts_differ(hop.host, self.connection_host) is True
 
 
-def media(description: Description) -> list[MediaOffer]:
-    """Every line of an offer that was made to us; `problem` says why we cannot receive by it."""
+def media(description: Description, *, cema: bool = False) -> list[MediaOffer]:
+    """Every line of an offer that was made to us; `problem` says why we cannot receive by it.
+
+    With `cema` we do RFC 6714, and then what is anchored has to be offered as that.
+    """
     seen: set[str | None] = set()
     lines = []
     for view, found in _views(description):
@@ -113,6 +123,8 @@ def media(description: Description) -> list[MediaOffer]:
         if view.transfer_id in seen:
             found.append(Problem.SAME_TRANSFER_ID)
         seen |= {view.transfer_id} - {None}
+        if cema and not view.cema and view.path and view.leads_elsewhere:
+            found.append(Problem.ANCHORED)
         lines.append(_judged(view, found, ("sendrecv", "sendonly")))
     return lines
 

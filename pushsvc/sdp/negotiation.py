@@ -11,13 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 
 from pushsvc.errors import Misuse
-from pushsvc.msrp.uri import Path, format_path
+from pushsvc.msrp.uri import UNUSED_PORT, Path, format_path
 from pushsvc.sdp.attributes import FileRange, FileSelector, Fingerprint
 from pushsvc.sdp.dates import format_date
 from pushsvc.sdp.description import Description, Line, MediaLine, Section, one_line
 from pushsvc.sdp.media import direction_of
 from pushsvc.sdp.media_types import bare_type
 
+_CEMA = "msrp-cema"  # RFC 6714
 _ANSWERING = {"sendrecv": "recvonly", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
 
@@ -118,6 +119,12 @@ def closing(previous: Description, indices: Collection[int]) -> Description:
     return succeeding(previous, Description(previous.session, tuple(sections)))
 
 
+def without_cema(previous: Description) -> Description:
+    """`previous`, our last offer, as an end writes it that does not do RFC 6714."""
+    sections = (_plain(section) for section in previous.sections)
+    return succeeding(previous, Description(previous.session, tuple(sections)))
+
+
 def answer(offer: Description, decisions: Sequence[Decision], local: LocalEnd, version: tuple[int, int]) -> Description:
     """The answer to the first offer: its lines in order, each as decided. `version` as in `offer`."""
     sections = [
@@ -188,7 +195,7 @@ def _offered_line(local: LocalEnd, file: FileOffer) -> Section:
         *_types(file.accept_types or (bare_type(file.type), "message/cpim"), file.accept_wrapped_types),
         ("a", f"setup:{local.setup}"),
         ("a", f"path:{format_path(file.path)}"),
-        *([("a", "msrp-cema")] if local.cema else []),
+        *([("a", _CEMA)] if local.cema else []),
         ("a", f"file-selector:{selector}"),
         ("a", f"file-transfer-id:{file.transfer_id}"),
         ("a", f"file-disposition:{file.disposition}"),
@@ -223,12 +230,12 @@ def _again(
         case Repeated():
             if before is None:
                 raise Misuse("a line that is new cannot be answered as before")
-            return before
+            return before if offered.attribute(_CEMA) is not None else _plain(before)
 
 
 def _accepted(offered: Section, decision: Accepted, local: LocalEnd) -> Section:
-    line = attrs.evolve(MediaLine.of(offered), port=local.port)
-    cema = local.cema and offered.attribute("msrp-cema") is not None
+    line = attrs.evolve(MediaLine.of(offered), port=UNUSED_PORT if decision.setup == "active" else local.port)
+    cema = local.cema and offered.attribute(_CEMA) is not None
     lines = [
         ("m", str(line)),
         ("a", "recvonly"),
@@ -236,7 +243,7 @@ def _accepted(offered: Section, decision: Accepted, local: LocalEnd) -> Section:
         *_attribute("max-size", decision.max_size),
         *_attribute("setup", decision.setup or None),
         ("a", f"path:{format_path(decision.path)}"),
-        *([("a", "msrp-cema")] if cema else []),
+        *([("a", _CEMA)] if cema else []),
         *_mirrored(offered, "file-selector", "file-transfer-id", "file-range"),
     ]
     return Section(tuple(lines))
@@ -257,6 +264,10 @@ def _declined(offered: Section, session: Section, decision: Declined) -> Section
 
 def _closed(section: Section) -> Section:
     return section.replaced("m", str(attrs.evolve(MediaLine.of(section), port=0)))
+
+
+def _plain(section: Section) -> Section:
+    return Section(tuple(line for line in section.lines if line != ("a", _CEMA)))
 
 
 def _types(accept: Sequence[str], wrapped: Sequence[str]) -> list[Line]:

@@ -59,7 +59,8 @@ class Dialing:
         self._cseq = 0
         self._interval = call.session_expires
         self._min_se = SHORTEST
-        self._msrp = [floors.msrp.open(call.call_id, secure=call.secure) for _ in call.files]
+        active = call.setup == "active"
+        self._msrp = [floors.msrp.open(call.call_id, secure=call.secure, active=active) for _ in call.files]
 
     async def dial(self) -> Session:
         """The session, open. Raises Refused, TimedOut or Unreachable; whatever was begun is ended then."""

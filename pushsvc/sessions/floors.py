@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pushsvc import sdp
 from pushsvc.machine import Tokens
+from pushsvc.msrp.uri import UNUSED_PORT
 from pushsvc.net.msrp_endpoint import MsrpEndpoint
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sip.session_timer import SHORTEST
@@ -31,6 +32,8 @@ class Floors:
     def local_end(self, *, secure: bool, setup: str = "actpass") -> sdp.LocalEnd:
         """Our end of the media, for offers and answers."""
         host, port = self.msrp.host_and_port(secure)
+        if setup == "active":
+            port = UNUSED_PORT
         prints = (sdp.Fingerprint("sha-256", self.msrp.fingerprint),) if secure else ()
         return sdp.LocalEnd(host, port, secure, setup, prints, self.cema)
 

@@ -18,15 +18,17 @@ class Further:
     """One re-offer. `lines` and `answered` are its files' lines, in their order, once it was answered."""
 
     def __init__(self, floors: Floors, standing: Standing, plane: UserPlane, files: Sequence[sdp.FileOffer]) -> None:
-        first = plane.lines[0].view
+        first = plane.lines[0].view  # how we offer was settled by the first offer and its answer
         self.lines: list[Line] = []
         self.answered: list[sdp.MediaOffer] = []
         self._floors = floors
         self._standing = standing
         self._plane = plane
-        self._local = floors.local_end(secure=first.secure, setup=first.setup or "actpass")
+        local = floors.local_end(secure=first.secure, setup=first.setup or "actpass")
+        self._local = attrs.evolve(local, cema=first.cema)
         self._places: list[int] = []
-        self._msrp = [floors.msrp.open(standing.dialog.call_id, secure=first.secure) for _ in files]
+        call_id, active = standing.dialog.call_id, first.setup == "active"
+        self._msrp = [floors.msrp.open(call_id, secure=first.secure, active=active) for _ in files]
         self._files = [attrs.evolve(file, path=(msrp.own,)) for file, msrp in zip(files, self._msrp, strict=True)]
 
     def describe(self) -> sdp.Description:

@@ -41,7 +41,7 @@ class Line:
             raise Unreachable(f"the answer cannot be used: {view.problem}", retry=False)
         self.answer = view
         if self.msrp is not None and not view.refused:
-            self.msrp.peer_path, self.msrp.fingerprints = view.path, view.fingerprints
+            self.msrp.agreed(view.path, view.fingerprints, view.anchor if self.view.cema else None)
 
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
         """Send the content of this line; see `MsrpSession.send`. Fails with Unreachable when the line is not open."""

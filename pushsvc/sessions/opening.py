@@ -52,7 +52,7 @@ class Opening:
         user, secure = (request.uri.user, request.uri.secure) if isinstance(request.uri, SipUri) else (None, False)
         contact = floors.agent.contact(user, source.transport, secure=secure)
         self._dialog = Dialog.from_invite(request, self._tag, contact)
-        lines = sdp.media(self._offer)
+        lines = sdp.media(self._offer, cema=floors.cema)
         self.invitation = Invitation(floors, request, lines, (request, source), self._tag, self._accepted, over)
 
     def _accepted(self, accepted: Accepted) -> Session:

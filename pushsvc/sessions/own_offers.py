@@ -9,6 +9,7 @@ from twisted.internet.task import deferLater
 
 from pushsvc import sdp
 from pushsvc.errors import ProtocolError, Refused, Unreachable
+from pushsvc.sessions.anchoring import needs_plain_offer
 from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.further import Further
@@ -51,7 +52,7 @@ class OwnOffers:
         for line, view in zip(self._plane.lines, answered, strict=True):
             line.answered(view)
         self._settle(sdp.media(self._standing.ours), answered)
-        await self._errands.keep(self._plane.carry(self._plane.lines, answered))
+        await self._errands.keep(self._carry(self._plane.lines, answered))
 
     async def close_lines(self, indices: Sequence[int]) -> None:
         """Close these media lines by port 0 (rule A-20)."""
@@ -62,7 +63,7 @@ class OwnOffers:
         further = Further(self._floors, self._standing, self._plane, files)
         try:
             await self._errands.ask(self._offer(further.describe, further.settle))
-            await self._errands.keep(self._plane.carry(further.lines, further.answered))
+            await self._errands.keep(self._carry(further.lines, further.answered))
         except BaseException:
             further.give_up()
             raise
@@ -76,6 +77,21 @@ class OwnOffers:
             await self._errands.ask(self._requests.refresh("UPDATE"))
 
     # -- ours
+
+    async def _carry(self, lines: Sequence[Line], answered: Sequence[sdp.MediaOffer]) -> None:
+        """Have these lines carried as they were answered, or as they are when they are offered again (RFC 6714)."""
+        if await needs_plain_offer(self._floors, lines, answered):
+            settled: list[sdp.MediaOffer] = []
+
+            def settle(offered: Sequence[sdp.MediaOffer], answered: Sequence[sdp.MediaOffer]) -> None:
+                for line, ours, theirs in zip(self._plane.lines, offered, answered, strict=True):
+                    line.view = ours
+                    line.answered(theirs)
+                settled.extend(answered)
+
+            await self._offer(lambda: sdp.without_cema(self._standing.ours), settle)
+            answered = [settled[line.view.index] for line in lines]
+        await self._plane.carry(lines, answered)
 
     async def _offer(self, describe: Callable[[], sdp.Description], settle: Settle | None = None) -> None:
         """Offer what `describe` says when its turn has come; after a 491 once more, as things are by then."""

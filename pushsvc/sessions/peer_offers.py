@@ -139,7 +139,7 @@ class PeerOffers:
             again = None
             if request.body:
                 offer = sdp.parse(request.body)
-                again = Reanswer(standing.theirs or offer, offer)
+                again = Reanswer(standing.theirs or offer, offer, cema=floors.cema)
         except ProtocolError as error:
             self._refuse(request, error.status, too_small_headers(floors.min_se) if error.status == 422 else ())
             return

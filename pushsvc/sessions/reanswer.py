@@ -13,9 +13,9 @@ _NEW = (sdp.Change.NEW, sdp.Change.REPLACED)
 class Reanswer:
     """What a later offer means for each line. Raises NotAcceptable (488) when lines are missing or have moved."""
 
-    def __init__(self, before: sdp.Description, offer: sdp.Description) -> None:
+    def __init__(self, before: sdp.Description, offer: sdp.Description, *, cema: bool = False) -> None:
         self.offer = offer
-        self._lines = sdp.media(offer)
+        self._lines = sdp.media(offer, cema=cema)
         self._changes = sdp.changes(before, offer)
 
     @property

@@ -24,8 +24,8 @@ def line_for(floors: Floors, call_id: str, view: sdp.MediaOffer, take: Take | No
     """The line with an MSRP session, ready for content (R-PRA-INV-8), or without one when it is not wanted."""
     if take is None:
         return Line(view, None)
-    msrp = floors.msrp.open(call_id, secure=view.secure)
-    msrp.peer_path, msrp.fingerprints = view.path, view.fingerprints
+    msrp = floors.msrp.open(call_id, secure=view.secure, active=setup_for(floors, view) == "active")
+    msrp.agreed(view.path, view.fingerprints, view.anchor if floors.cema and view.cema else None)
     msrp.receive(take.wanted)
     return Line(view, msrp)
 
