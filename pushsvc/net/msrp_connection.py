@@ -7,7 +7,7 @@ reading while the peer does not read our replies. What comes in goes to msrp_hea
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -20,17 +20,16 @@ from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
 from pushsvc.msrp.chunk import Reply, Report, Send, encode
-from pushsvc.msrp.framer import Framer, StreamBroken
-from pushsvc.net.alarm import Alarm
+from pushsvc.msrp.framer import Begun, Event, Framer, StreamBroken
 from pushsvc.net.msrp_hearing import Hearing, summary
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.stream_life import StreamLife
 from pushsvc.net.tls import is_identity_failure, peer_certificate
 
 # SECURITY part 5, deadlines.
-HANDSHAKE_SECONDS = 10.0
 PARTIAL_HEAD_SECONDS = 15.0
-WRITE_STALLED_SECONDS = 30.0
+EARLY_SECONDS = 10.0  # for a SEND that overtook the answer: by then a 200 that gets lost was repeated four times
 REPLIES_UNREAD = 65536  # octets of replies that we hold for a peer that does not read
 ENOUGH = 65536  # octets that are worth a write of their own: each costs a TLS record and a pass through the system
 
@@ -44,6 +43,9 @@ class Endpoint(Protocol):
     @property
     def idle_timeout(self) -> float: ...
 
+    def expected(self, send: Send) -> MsrpSession | None:
+        """The session that a SEND is for, if its peer is not known yet."""
+
     def bind(self, send: Send, connection: MsrpConnection) -> MsrpSession | int:
         """The session that a SEND is for, bound to this connection; or the status to answer."""
 
@@ -56,6 +58,9 @@ class MsrpConnection(StreamProtocol):
     """Many sessions, one stream. `ready` fires once octets may be sent: after the TLS handshake, if there is one.
 
     `certificate` is the peer's, as DER, if it presented one. Once it is `closing` nothing more can be sent.
+
+    An active answerer's first SEND may be here before its answer (E.11). Nothing is done with it, and nothing more is
+    read, until it is known whether it comes from the peer.
     """
 
     log = Logger()
@@ -66,21 +71,23 @@ class MsrpConnection(StreamProtocol):
         self.secure = secure
         self.peer = ""
         self.certificate: bytes | None = None
-        self.closing = False
         self._endpoint = endpoint
+        self._clock = clock
         self._observer = observer
         self._framer = Framer()
         self._hearing = Hearing(self, observer)
-        self._idle = Alarm(clock, self.close)
-        self._partial = Alarm(clock, self.drop)
-        self._stalled = Alarm(clock, self.drop)
+        self._life = StreamLife(clock, self.close, partial=PARTIAL_HEAD_SECONDS, unread=REPLIES_UNREAD)
+        self._unheard: deque[Event] = deque()
+        self._awaited: Deferred[None] | None = None
         self._sessions: dict[str, MsrpSession] = {}
         self._to_send: deque[MsrpSession] = deque()
         self._gathered: list[bytes] = []
         self._gathered_size = 0
         self._gathering = False
-        self._full = False
-        self._replies_unread = 0
+
+    @property
+    def closing(self) -> bool:
+        return self._life.closing
 
     @property
     def sessions(self) -> int:
@@ -92,7 +99,7 @@ class MsrpConnection(StreamProtocol):
     def attach(self, session: MsrpSession) -> None:
         """Carry this session."""
         self._sessions[session.id] = session
-        self._idle.clear()
+        self._life.idle.clear()
         session.bound(self)
 
     def detach(self, session: MsrpSession) -> None:
@@ -103,7 +110,7 @@ class MsrpConnection(StreamProtocol):
         if session in self._to_send:
             self._to_send.remove(session)
         if not self._sessions and not self.closing:
-            self._idle.after(self._endpoint.idle_timeout)
+            self._life.idle.after(self._endpoint.idle_timeout)
 
     def has_content(self, session: MsrpSession) -> None:
         if session not in self._to_send:
@@ -137,18 +144,11 @@ class MsrpConnection(StreamProtocol):
         """What was written still goes out, if the peer reads it in time; TLS announces the end (E.10 rule 9)."""
         if not self.closing:
             self._write_gathered()
-            self.closing = True
-            self._idle.clear()
-            self._partial.clear()
-            self._stalled.after(WRITE_STALLED_SECONDS)
-            # A transport stays open for as long as it has a producer that is paused.
-            self.transport.unregisterProducer()  # type: ignore[attr-defined]
-            self.transport.loseConnection()
+            self._life.close()
 
     def drop(self) -> None:
         """Nothing more in either direction."""
-        self.closing = True
-        self.transport.abortConnection()
+        self._life.drop()
 
     # -- IProtocol, IHandshakeListener
 
@@ -156,29 +156,24 @@ class MsrpConnection(StreamProtocol):
         peer: Any = self.transport.getPeer()
         host = f"[{peer.host}]" if ":" in peer.host else peer.host
         self.peer = f"{'tls' if self.secure else 'tcp'}:{host}:{peer.port}"
-        self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
-        self._idle.after(HANDSHAKE_SECONDS)
+        self._life.begin(self.transport, self, secure=self.secure)
         if not self.secure:
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
         self.certificate = peer_certificate(self.transport)
-        self._idle.after(self._endpoint.bind_timeout)
+        self._life.ready(self._endpoint.bind_timeout)
         if not self.ready.called:
             self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        try:
-            self._together(lambda: self._hear(data))
-        except Exception:  # root: our mistake ends this connection, not the others
-            self.log.failure("a bug: MSRP from {peer} was not dealt with", peer=self.peer)
-            self.drop()
+        self._guarded(lambda: self._read(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.closing = True
-        for alarm in (self._idle, self._partial, self._stalled):
-            alarm.clear()
+        self._life.lost()
+        if self._awaited is not None:
+            self._awaited.cancel()
+        self._unheard.clear()
         self._to_send.clear()
         why = f"the connection to {self.peer} was lost: {reason.getErrorMessage()}"
         sessions, self._sessions = list(self._sessions.values()), {}
@@ -192,17 +187,10 @@ class MsrpConnection(StreamProtocol):
     # -- IPushProducer
 
     def pauseProducing(self) -> None:
-        """The transport is full: the peer gets as long as a stalled write may take."""
-        self._full = True
-        if not self._stalled.is_set:
-            self._stalled.after(WRITE_STALLED_SECONDS)
+        self._life.full()
 
     def resumeProducing(self) -> None:
-        self._full = False
-        self._stalled.clear()
-        if self._replies_unread > REPLIES_UNREAD:
-            self.transport.resumeProducing()  # type: ignore[attr-defined]
-        self._replies_unread = 0
+        self._life.drained()
         self._produce()
 
     def stopProducing(self) -> None:
@@ -210,35 +198,62 @@ class MsrpConnection(StreamProtocol):
 
     # -- ours
 
-    def _hear(self, data: bytes) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            self._together(work)
+        except Exception:  # root: our mistake ends this connection, not the others
+            self.log.failure("a bug: MSRP from {peer} was not dealt with", peer=self.peer)
+            self.drop()
+
+    def _read(self, data: bytes) -> None:
         broken: StreamBroken | None = None
         try:
             events = self._framer.feed(data)
         except StreamBroken as error:
             events, broken = error.events, error
-        for event in events:
-            if self.closing:
-                return
-            self._hearing.heard(event)
+        self._hear(events)
         if broken is not None:
             self.log.warn("unreadable MSRP from {peer}: {reason}", peer=self.peer, reason=broken.reason)
             self.drop()
-        else:
-            self._watch_partial(bool(events))
 
-    def _watch_partial(self, heard: bool) -> None:
-        """Content may take its time, a head may not."""
-        if self.closing or self._hearing.in_frame or not self._framer.partial:
-            self._partial.clear()
-        elif heard or not self._partial.is_set:
-            self._partial.after(PARTIAL_HEAD_SECONDS)
+    def _hear(self, events: Sequence[Event]) -> None:
+        self._unheard.extend(events)
+        while self._unheard and self._awaited is None and not self.closing:
+            session = self._expected(self._unheard[0])
+            if session is not None:
+                self._wait_for(session)
+            else:
+                self._hearing.heard(self._unheard.popleft())
+        # Content may take its time, a head may not.
+        unfinished = self._framer.partial and not self._hearing.in_frame
+        self._life.heard(unfinished=unfinished, progress=bool(events))
+
+    def _expected(self, event: Event) -> MsrpSession | None:
+        if isinstance(event, Begun) and isinstance(event.head, Send):
+            return self._endpoint.expected(event.head)
+        return None
+
+    def _wait_for(self, session: MsrpSession) -> None:
+        self._life.hold()
+        self._awaited = session.peer_known().addTimeout(EARLY_SECONDS, self._clock)
+        self._awaited.addBoth(lambda _: self._guarded(self._hear_on))
+
+    def _hear_on(self) -> None:
+        """The peer is known by now, or it is too late: either way the first one waits no longer."""
+        self._awaited = None
+        if not self.closing:
+            first = self._unheard.popleft()
+            self._hearing.heard(first)
+            self._hear([])
+        if self._awaited is None:
+            self._life.go_on()
 
     def _produce(self) -> None:
         """One chunk of each session in turn, until the transport is full (rule A-44)."""
         self._together(self._take_chunks)
 
     def _take_chunks(self) -> None:
-        while self._to_send and not self._full:
+        while self._to_send and not self._life.is_full:
             session = self._to_send.popleft()
             frame = session.next_chunk()
             if frame is not None:
@@ -250,8 +265,7 @@ class MsrpConnection(StreamProtocol):
         octets = encode(head)
         self._observer.msrp(Direction.OUT, summary(head), 0, call_id, self.peer)
         self._write(octets)
-        if self._full:
-            self._hold(len(octets))
+        self._life.answered(len(octets))
 
     def _write(self, octets: bytes) -> None:
         self._gathered.append(octets)
@@ -275,8 +289,3 @@ class MsrpConnection(StreamProtocol):
         finally:
             self._gathering = False
             self._write_gathered()
-
-    def _hold(self, octets: int) -> None:
-        before, self._replies_unread = self._replies_unread, self._replies_unread + octets
-        if before <= REPLIES_UNREAD < self._replies_unread:
-            self.transport.pauseProducing()  # type: ignore[attr-defined]

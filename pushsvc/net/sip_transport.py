@@ -26,18 +26,17 @@ from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.admission import Admission
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.asking import Key
+from pushsvc.net.stream_life import StreamLife
 from pushsvc.net.tls import in_words, is_identity_failure
 from pushsvc.sip.codec import Event, KeepAlive, Malformed, StreamParser, parse, rejection
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 
 # SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: the first one is absolute.
-HANDSHAKE_SECONDS = 10.0
 PARTIAL_MESSAGE_SECONDS = 30.0
 IDLE_SECONDS = 120.0
 PING_SECONDS = 100.0  # RFC 5626 §4.4.1: 95 to 120 s over TCP
 PONG_SECONDS = 10.0
-WRITE_STALLED_SECONDS = 30.0
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
 PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
@@ -121,36 +120,31 @@ class StreamTransport(StreamProtocol):
         self, owner: StreamOwner, name: str, number: int, clock: IReactorTime, target: Hop | None = None
     ) -> None:
         self.number = number
-        self.closing = False
         self.ready: Deferred[StreamTransport] = Deferred(lambda _: self.drop())
         self.unanswered: dict[Key, Request] = {}
         self._name = name
         self._target = target
         self._owner = owner
         self._parser = StreamParser()
-        self._partial = Alarm(clock, self.drop)
-        self._idle = Alarm(clock, self._idled)
-        self._stalled = Alarm(clock, self.drop)
+        self._life = StreamLife(clock, self._idled, partial=PARTIAL_MESSAGE_SECONDS, unread=UNREAD)
         self._pong = Alarm(clock, self.drop)
         self._keepers: list[Callable[[], None]] = []
         self._answers_pings = False
-        self._full = False
-        self._unread = 0
+
+    @property
+    def closing(self) -> bool:
+        return self._life.closing
 
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
         self.peer = attrs.evolve(self._target or Hop(self._name, peer.host, peer.port), connection=self.number)
-        self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
+        self._life.begin(self.transport, self, secure=self._name == "tls")
         self._owner.connection_made(self)
-        if self._name == "tls":
-            self._partial.after(HANDSHAKE_SECONDS)
-        else:
+        if self._name != "tls":
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        self._partial.clear()
-        self._idle.after(IDLE_SECONDS)
+        self._life.ready(IDLE_SECONDS)
         self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -163,14 +157,13 @@ class StreamTransport(StreamProtocol):
             self.log.failure("a bug: stream from {peer} was not dealt with", peer=self.peer)
             self.drop()
         else:
-            self._watch_partial(bool(events))
+            self._life.heard(unfinished=self._parser.partial, progress=bool(events))
 
     def transmit(self, octets: bytes) -> None:
         """Send the octets of a message. The transport may say by it that the peer reads too slowly."""
         self._moved()
         self.transport.write(octets)
-        if self._full:
-            self._hold(len(octets))
+        self._life.answered(len(octets))
 
     def keep(self, lost: Callable[[], None]) -> None:
         """Keep it up by pings (RFC 5626 §4.4.1); `lost` is told when it is gone all the same.
@@ -182,24 +175,15 @@ class StreamTransport(StreamProtocol):
 
     def close(self) -> None:
         """What was written still goes out, if the peer reads it in time."""
-        if not self.closing:
-            self.closing = True
-            self._idle.clear()
-            self._partial.clear()
-            self._stalled.after(WRITE_STALLED_SECONDS)
-            # A transport stays open for as long as it has a producer that is paused.
-            self.transport.unregisterProducer()  # type: ignore[attr-defined]
-            self.transport.loseConnection()
+        self._life.close()
 
     def drop(self) -> None:
-        """Too slow or broken: nothing more in either direction."""
-        self.closing = True
-        self.transport.abortConnection()
+        """Nothing more in either direction."""
+        self._life.drop()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.closing = True
-        for alarm in (self._partial, self._idle, self._stalled, self._pong):
-            alarm.clear()
+        self._life.lost()
+        self._pong.clear()
         if not self.ready.called:
             self._never_ready(reason)
         self._owner.connection_lost(self)
@@ -207,17 +191,10 @@ class StreamTransport(StreamProtocol):
             lost()
 
     def pauseProducing(self) -> None:
-        """The peer reads slower than we write: it gets as long as a stalled write may take."""
-        self._full = True
-        if not self._stalled.is_set:
-            self._stalled.after(WRITE_STALLED_SECONDS)
+        self._life.full()
 
     def resumeProducing(self) -> None:
-        self._full = False
-        self._stalled.clear()
-        if self._unread > UNREAD:
-            self.transport.resumeProducing()  # type: ignore[attr-defined]
-        self._unread = 0
+        self._life.drained()
 
     def stopProducing(self) -> None:
         """The transport says this before it closes; `connectionLost` does the work."""
@@ -229,12 +206,6 @@ class StreamTransport(StreamProtocol):
             self.log.info("{why}", why=why)
             self.ready.addErrback(lambda _: None)
         self.ready.errback(failed)
-
-    def _hold(self, octets: int) -> None:
-        """A peer that reads nothing cannot make us hold the answers to ever more requests."""
-        before, self._unread = self._unread, self._unread + octets
-        if before <= UNREAD < self._unread:
-            self.transport.pauseProducing()  # type: ignore[attr-defined]
 
     def _heard(self, event: Event) -> None:
         match event:
@@ -251,15 +222,8 @@ class StreamTransport(StreamProtocol):
             case _:
                 self._owner.received(event, self.peer)
 
-    def _watch_partial(self, completed: bool) -> None:
-        """Each message has its time; on a busy stream there is always one that has begun."""
-        if self.closing or not self._parser.partial:
-            self._partial.clear()
-        elif completed or not self._partial.is_set:
-            self._partial.after(PARTIAL_MESSAGE_SECONDS)
-
     def _moved(self) -> None:
-        self._idle.after(PING_SECONDS if self._keepers else IDLE_SECONDS)
+        self._life.idle.after(PING_SECONDS if self._keepers else IDLE_SECONDS)
 
     def _idled(self) -> None:
         if self._keepers:
@@ -267,7 +231,7 @@ class StreamTransport(StreamProtocol):
             if self._answers_pings:
                 self._pong.after(PONG_SECONDS)
         elif self.unanswered:  # it is us who are being kept waiting, and that has its own end
-            self._idle.after(IDLE_SECONDS)
+            self._life.idle.after(IDLE_SECONDS)
         else:
             self.close()
 

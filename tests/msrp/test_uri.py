@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadChunk
-from pushsvc.msrp.uri import MsrpUri, format_path, parse_path
+from pushsvc.msrp.uri import MsrpUri, format_path, hosts_differ, parse_path
 
 
 class ReadingUris(SynchronousTestCase):
@@ -100,6 +100,21 @@ class ComparingUris(SynchronousTestCase):
         short, long = MsrpUri.parse("msrp://[2001:db8::1]/x;tcp"), MsrpUri.parse("msrp://[2001:0DB8:0:0::1]/x;tcp")
         self.assertTrue(short.matches(long))
         self.assertFalse(short.matches(MsrpUri.parse("msrp://[2001:db8::2]/x;tcp")))
+
+    def test_hosts_may_be_one_by_another_name(self) -> None:
+        """Only DNS knows whether a name is that of an address, or of another name; and no host differs from none."""
+        for one, other, differ in (
+            ("192.0.2.1", "192.0.2.1", False),
+            ("192.0.2.1", "192.0.2.2", True),
+            ("[2001:db8::1]", "2001:0DB8:0:0::1", False),
+            ("[2001:db8::1]", "192.0.2.1", True),
+            ("h.example", "H.EXAMPLE", False),
+            ("h.example", "i.example", None),
+            ("h.example", "192.0.2.1", None),
+            ("", "192.0.2.1", False),
+        ):
+            self.assertIs(hosts_differ(one, other), differ, (one, other))
+            self.assertIs(hosts_differ(other, one), differ, (one, other))
 
 
 class ReadingPaths(SynchronousTestCase):

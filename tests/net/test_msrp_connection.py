@@ -14,12 +14,11 @@ from pushsvc.errors import Unreachable
 from pushsvc.msrp.chunk import Send, encode
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.msrp_connection import (
-    HANDSHAKE_SECONDS,
     PARTIAL_HEAD_SECONDS,
     REPLIES_UNREAD,
-    WRITE_STALLED_SECONDS,
 )
 from pushsvc.net.msrp_sending import Transfer
+from pushsvc.net.stream_life import HANDSHAKE_SECONDS, WRITE_STALLED_SECONDS
 from tests.msrp.values import heard, make_reply, make_send, wire
 from tests.net.msrp_sides import ALICE, BOB, PORT, Octets, Shelf, Side
 from tests.sim import Network, Weather

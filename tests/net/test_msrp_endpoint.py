@@ -1,21 +1,17 @@
-"""Whose session a connection may carry by its path (E.11), and how sessions, connections and the service end."""
+"""Our paths, and how sessions, connections and the service end. Whose session is whose: test_msrp_binding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Unreachable, Withdrawn
-from pushsvc.msrp.chunk import FailureReport, encode
-from pushsvc.msrp.uri import MsrpUri
+from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri
 from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE
-from pushsvc.net.msrp_endpoint import UNUSED_PORT
 from pushsvc.net.tls import fingerprint
 from tests.identities import identity_of
-from tests.msrp.values import heard, make_send
 from tests.net.msrp_sides import ALICE, ALICE_6, BOB, CAROL, PORT, MsrpTest, Octets, Shelf, Side
 from tests.sim import Network
 from tests.wires import Calling, Wire
@@ -57,116 +53,6 @@ class Opening(SynchronousTestCase):
         self.assertEqual(side.endpoint.fingerprint, fingerprint(identity_of("alice").der))
         side.tls.renew(identity_of("carol"))
         self.assertEqual(side.endpoint.fingerprint, fingerprint(identity_of("carol").der))
-
-
-class Binding(MsrpTest):
-    """A peer that writes what a test wants, to the plain listener."""
-
-    secure = False
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.session = self.bob.open(secure=False)
-        self.session.peer_path = (PEER,)
-        self.session.receive(Shelf().wanted())
-        self.peer = self.call()
-
-    def call(self) -> Wire:
-        calling = Calling()
-        self.network.host(CAROL).connectTCP(BOB, PLAIN, calling)
-        self.network.settle(0.05)
-        return calling.wire
-
-    def send(self, peer: Wire | None = None, to: str = "", from_: str = "", **facts: object) -> int | None:
-        """Send a note; the status of the reply, None where there is none."""
-        peer = peer or self.peer
-        head = make_send(
-            f"tid{len(peer.octets)}",
-            content_type=None,
-            byte_range=(1, 0, 0),
-            **facts,  # type: ignore[arg-type]
-        )
-        to_path = tuple(MsrpUri.parse(uri) for uri in (to or self.session.own.text).split(" "))
-        head = attrs.evolve(head, to_path=to_path, from_path=(MsrpUri.parse(from_ or PEER.text),))
-        before = len(peer.octets)
-        peer.transport.write(encode(head))
-        self.network.settle(1)
-        (events, _) = heard(peer.octets[before:])
-        return events[0].head.status if events else None  # type: ignore[union-attr]
-
-    def test_the_first_send_binds_the_session(self) -> None:
-        """[R-PRA-INV-8] Before the ACK, if it likes."""
-        self.assertEqual(self.send(), 200)
-        self.assertEqual(self.bob.bound, [self.session])
-        self.assertEqual(self.send(), 200)
-        self.assertEqual(self.bob.bound, [self.session])
-
-    def test_paths_that_are_not_ours(self) -> None:
-        """[D-MSRP-3] 481: unknown or differing To-Path, or more than one URI: we are no relay."""
-        own = self.session.own.text
-        for to in (
-            "msrp://192.0.2.2:2856/unknown;tcp",
-            own.replace(str(PLAIN), "2857"),
-            own.replace("msrp:", "msrps:"),
-            own.upper().replace("MSRP", "msrp"),
-            "msrp://192.0.2.2:2856;tcp",
-            f"{own} {PEER.text}",
-            f"{PEER.text} {own}",
-        ):
-            self.assertEqual(self.send(to=to), 481, to)
-        self.assertEqual(self.bob.bound, [])
-
-    def test_a_peer_that_is_not_the_announced_one(self) -> None:
-        """[D-MSRP-3] 481 for a From-Path of another session, also after the right peer has come."""
-        stranger = PEER.text.replace("peer", "stranger")
-        self.assertEqual(self.send(from_=stranger), 481)
-        self.assertEqual(self.send(from_=PEER.text.replace(":9/", ":2855/")), 200)
-        self.assertEqual(self.send(from_=stranger), 481)
-
-    def test_before_the_answer_nobody_is_the_peer(self) -> None:
-        """[R-UP-G1] An offerer knows no path yet."""
-        self.session.peer_path = ()
-        self.assertEqual(self.send(), 481)
-
-    def test_a_session_is_bound_to_one_connection(self) -> None:
-        """[D-MSRP-3] 506 over any other, and nothing changes for the first."""
-        self.assertEqual(self.send(), 200)
-        other = self.call()
-        self.assertEqual(self.send(other), 506)
-        self.assertEqual(self.send(), 200)
-
-    def test_a_lost_session_is_not_bound_again(self) -> None:
-        """E.11: no silent reconnect on the same URIs. The peer hears 481 and starts over."""
-        self.assertEqual(self.send(), 200)
-        self.peer.transport.abortConnection()
-        self.network.settle(1)
-        self.assertEqual(len(self.bob.failed), 1)
-        self.assertEqual(self.send(self.call()), 481)
-
-    def test_a_closed_session_is_unknown(self) -> None:
-        """[D-MSRP-3] Whatever still comes after the BYE."""
-        self.assertEqual(self.send(), 200)
-        self.bob.endpoint.close(self.session)
-        self.bob.endpoint.close(self.session)
-        self.assertEqual(self.send(), 481)
-
-    def test_two_sessions_over_one_connection(self) -> None:
-        """[D-TLS-1] Each bound by its own first SEND."""
-        second = self.bob.open(secure=False)
-        second.peer_path = (PEER,)
-        self.assertEqual((self.send(), self.send(to=second.own.text)), (200, 200))
-        self.assertEqual((self.bob.bound, self.bob.endpoint.connections), ([self.session, second], 1))
-
-    def test_a_refusal_that_nobody_wants_to_hear(self) -> None:
-        """[D-MSRP-3] Failure-Report: no."""
-        self.assertEqual(self.send(to="msrp://192.0.2.2:2856/unknown;tcp", failure_report=FailureReport.NO), None)
-
-    def test_a_session_over_tls_is_not_taken_in_clear_text(self) -> None:
-        """[D-TLS-1] Else anybody could deliver in the name of a fingerprint without having any certificate."""
-        self.session = self.bob.open()
-        self.session.peer_path, self.session.fingerprints = (PEER,), self.alice.prints()
-        self.assertEqual((self.send(), self.bob.bound, len(self.bob.failed)), (None, [], 1))
-        self.assertNotEqual(self.peer.lost, None)
 
 
 class Ending(MsrpTest):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.net.identity import Identity
-from pushsvc.net.sip_transport import HANDSHAKE_SECONDS
+from pushsvc.net.stream_life import HANDSHAKE_SECONDS
 from pushsvc.net.tls import Tls, verify_sip_domain
 from pushsvc.sip.uri import SipUri
 from tests.identities import identity_of

@@ -13,11 +13,11 @@ from pushsvc.net.sip_transport import (
     IDLE_SECONDS,
     PARTIAL_MESSAGE_SECONDS,
     UNREAD,
-    WRITE_STALLED_SECONDS,
     StreamFactory,
     StreamTransport,
     UdpTransport,
 )
+from pushsvc.net.stream_life import WRITE_STALLED_SECONDS
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Response

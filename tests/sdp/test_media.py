@@ -117,17 +117,30 @@ class Views(SynchronousTestCase):
         self.assertEqual(line_of("i= Gate\x1b[31m 3\udcff").title, "Gate [31m 3?")
         self.assertIsNone(line_of("i= ").title)
 
-    def test_connecting_goes_to_the_path_unless_both_do_cema(self) -> None:
-        """E.11: `c=` and `m=` are only an address where RFC 6714 says so."""
-        far = "msrps://[2001:db8::1]:1234/a;tcp msrps://h.example:9/b;tcp"
-        for cema, extra, expected in (
-            (False, (), ("2001:db8::1", 1234)),
-            (True, (), ("2001:db8::1", 1234)),
-            (False, ("a=msrp-cema",), ("2001:db8::1", 1234)),
-            (True, ("a=msrp-cema",), ("h.example", 2855)),
+    def test_the_anchor_is_what_c_and_m_say(self) -> None:
+        """E.11: an address to connect to where RFC 6714 says so."""
+        self.assertEqual(line_of().anchor, ("h.example", 2855))
+        self.assertEqual(line_of("c=IN IP6 2001:db8::20").anchor, ("2001:db8::20", 2855))
+        self.assertIsNone(line_of("c=nonsense").anchor)
+
+    def test_whether_it_is_another_place_than_the_path(self) -> None:
+        """E.11: addresses by value; names only where they are certain; the port of who connects means nothing."""
+        for connection, path, setup, expected in (
+            ("IN IP4 192.0.2.1", "msrps://192.0.2.1:2855/a;tcp", "actpass", False),
+            ("IN IP4 192.0.2.9", "msrps://192.0.2.1:2855/a;tcp", "actpass", True),
+            ("IN IP4 192.0.2.1", "msrps://192.0.2.1:2856/a;tcp", "passive", True),
+            ("IN IP4 192.0.2.1", "msrps://192.0.2.1:9/a;tcp", "active", False),
+            ("IN IP4 192.0.2.9", "msrps://192.0.2.1:9/a;tcp", "active", True),
+            ("IN IP4 192.0.2.1", "msrps://192.0.2.1/a;tcp", "passive", False),
+            ("IN IP6 2001:DB8:0::1", "msrps://[2001:db8::1]:2855/a;tcp", "passive", False),
+            ("IN IP4 192.0.2.1", "msrps://h.example:2855/a;tcp", "passive", False),
+            ("IN IP4 other.example", "msrps://h.example:2855/a;tcp", "passive", False),
+            ("IN IP4 H.example", "msrps://h.example:2856/a;tcp", "passive", True),
+            ("nonsense", "msrps://192.0.2.1:2855/a;tcp", "passive", False),
+            ("IN IP4 192.0.2.1", "msrps://192.0.2.1:2855/a;tcp msrps://h.example:1/b;tcp", "passive", False),
         ):
-            self.assertEqual(line_of(*extra, path=far).address(cema=cema), expected)
-        self.assertEqual(line_of(path="msrps://h.example/a;tcp").address(cema=False), ("h.example", 2855))
+            line = line_of(f"c={connection}", path=path, setup=setup)
+            self.assertIs(line.leads_elsewhere, expected, (connection, path, setup))
 
     def test_an_accept_list_is_looked_at_so_far_and_no_further(self) -> None:
         """Comparing two endless lists would cost the square of their length."""
@@ -167,6 +180,18 @@ class Problems(SynchronousTestCase):
             (Problem.BAD_FINGERPRINT, line_of("a=fingerprint:sha-256 AA")),
         ):
             self.assertEqual(line.problem, problem, line)
+
+    def test_an_anchor_that_is_not_offered_as_one(self) -> None:
+        """E.11: with RFC 6714 it is known that no connection can be had by such a line; without, nobody looks."""
+        moved = changed(FILE, m="message 2899 TCP/TLS/MSRP *")
+        for lines, cema, problem in (
+            (moved, True, Problem.ANCHORED),
+            (moved, False, None),
+            ([*moved, "a=msrp-cema"], True, None),
+            (FILE, True, None),
+            (changed(moved, path=None), True, Problem.NO_PATH),
+        ):
+            self.assertEqual(media(described(*SESSION, *lines), cema=cema)[0].problem, problem)
 
     def test_a_refused_line_has_no_problem(self) -> None:
         """[D-SDP-2] Nobody wants to use it, so nothing about it can be wrong."""

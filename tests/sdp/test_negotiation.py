@@ -27,6 +27,7 @@ from pushsvc.sdp import (
     parse,
     reoffer,
     succeeding,
+    without_cema,
 )
 from tests.sdp.values import FILE, PATH, SESSION, changed, described
 
@@ -186,6 +187,23 @@ class Later(SynchronousTestCase):
         self.assertEqual((changed_once.origin.session_id, changed_once.origin.version), (7, 2))
         self.assertEqual(closing(changed_once, [0]).origin.version, 3)
         self.assertIs(closing(changed_once, []), changed_once)
+
+    def test_an_offer_without_rfc_6714_follows_one_with_it(self) -> None:
+        """[D-SDP-1] E.11: nothing else changes. The answer to it has the attribute as little, whoever took it out."""
+        end = attrs.evolve(END, cema=True)
+        first = offer(end, [NOTICE, self.second], (7, 1))
+        plain = without_cema(first)
+        self.assertEqual(plain, offer(END, [NOTICE, self.second], (7, 2)))
+        self.assertIs(without_cema(plain), plain)
+        answered = answer(first, [TAKE, Declined()], end, (8, 1))
+        again = answer_again(plain, answered, [Repeated(), Repeated()], end)
+        self.assertEqual(again, answer(plain, [TAKE, Declined()], end, (8, 2)))
+        self.assertIs(answer_again(first, answered, [Repeated(), Repeated()], end), answered)
+
+    def test_an_active_side_names_no_port(self) -> None:
+        """E.11: nobody shall try to connect to it."""
+        active = answer(self.first, [attrs.evolve(TAKE, setup="active")], END, (8, 1))
+        self.assertEqual([view.port for view in media(active)], [9])
 
     def test_a_line_that_is_closed_already_stays_as_it_is(self) -> None:
         """[D-SDP-1] Saying it twice is not a change."""

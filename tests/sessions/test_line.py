@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,8 +17,10 @@ class Msrp:
 
     def __init__(self) -> None:
         self.receipt: Deferred[object] = Deferred()
-        self.peer_path: object = ()
-        self.fingerprints: object = ()
+        self.peer: object = ()
+
+    def agreed(self, *peer: object) -> None:
+        self.peer = peer
 
     def send(self, content: object, progress: object) -> Deferred[object]:
         return self.receipt
@@ -59,12 +62,19 @@ class Lines(SynchronousTestCase):
     def test_the_answer_says_where_the_peer_is(self) -> None:
         view = self.answered(answer(self.offer))
         self.line.answered(view)
-        self.assertEqual((self.msrp.peer_path, self.msrp.fingerprints), (view.path, view.fingerprints))
+        self.assertEqual(self.msrp.peer, (view.path, view.fingerprints, None))
         self.assertEqual(self.line.answer, view)
+
+    def test_the_answer_says_where_to_connect_to_where_we_offered_to_go_by_that(self) -> None:
+        """RFC 6714, whether the peer knows it or not: who only waits need not."""
+        line = Line(attrs.evolve(self.line.view, cema=True), self.msrp)  # type: ignore[arg-type]
+        view = self.answered(answer(self.offer))
+        line.answered(view)
+        self.assertEqual(self.msrp.peer, (view.path, view.fingerprints, ("192.0.2.20", 2855)))
 
     def test_a_refusal_says_nothing(self) -> None:
         self.line.answered(self.answered(answer(self.offer, False)))
-        self.assertEqual(self.msrp.peer_path, ())
+        self.assertEqual(self.msrp.peer, ())
 
     def test_an_answer_that_cannot_be_used(self) -> None:
         body = sdp.format(answer(self.offer)).replace(b"a=path", b"a=pfad")
