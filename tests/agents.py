@@ -84,6 +84,7 @@ class Agent:
         identity: Identity | None = None,
         tls: Tls | None = None,
         transfer: Transfer | None = None,
+        names: dict[str, list[str]] | None = None,
         max_sessions: int = 2000,
         **floors: Any,
     ) -> None:
@@ -92,13 +93,20 @@ class Agent:
         self.tokens = CountedTokens(name)
         self.name = name
         locator = Locator(lambda host: succeed([]))
+        names = names or {}
         observer = Observers(observers)
         self.settings = Settings()
         self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
         self.tls = tls or Tls(identity or identity_of(name))
         settings = MsrpSettings(transfer=transfer or Transfer())
         self.msrp = MsrpEndpoint(
-            self.host, self.tls, self.tokens, observer, lambda host: succeed([]), settings, advertise=address
+            self.host,
+            self.tls,
+            self.tokens,
+            observer,
+            lambda host: succeed(names.get(host, [])),
+            settings,
+            advertise=address,
         )
         self.floors = Floors(self.agent, self.msrp, self.tokens, self.host, self.settings, **floors)
         self.allow = allow

@@ -68,7 +68,7 @@ class Session:
         self._to_reach: list[Line] = []
         self._errands = Errands(self._end)
         self._life = live(self)
-        self._plane = UserPlane(floors, lines, self._life.opened, self._stalled, self._end, self._done)
+        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, self._end, self._done)
         self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
         self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
         self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)
@@ -299,11 +299,14 @@ class Session:
         if self._close_once_done is not None and self._plane.is_done:
             self._end(self._close_once_done)
 
-    def _stalled(self, line: Line, why: str) -> None:
-        """The peer stopped sending (requirements F, stall): that line is over, and the session if it was the last."""
-        self._spawn(self._close_stalled(self.lines.index(line), why))
+    def _lost(self, line: Line, why: str) -> None:
+        """Its peer stopped sending (requirements F, stall) or is somebody else (E.10 rule 2): the line is over.
 
-    async def _close_stalled(self, index: int, why: str) -> None:
+        So is the session, if it was the last.
+        """
+        self._spawn(self._close_lost(self.lines.index(line), why))
+
+    async def _close_lost(self, index: int, why: str) -> None:
         try:
             await self.close_lines([index])
         except DeliveryError as error:

@@ -17,9 +17,9 @@ from pushsvc.sessions.line import Line
 class UserPlane:
     """Who has to connect, and what when nobody does.
 
-    `carried()` is told when a connection carries one of the lines, `stalled(line, why)` when the peer of one went
-    silent, `dead(why)` when there is none that a connection carries, for too long, `done()` when the content of a line
-    has come to its end.
+    `carried()` is told when a connection carries one of the lines, `lost(line, why)` when the peer of one went silent
+    or turned out to be somebody else, `dead(why)` when there is none that a connection carries, for too long, `done()`
+    when the content of a line has come to its end.
     """
 
     def __init__(
@@ -27,14 +27,14 @@ class UserPlane:
         floors: Floors,
         lines: Sequence[Line],
         carried: Callable[[], None],
-        stalled: Callable[[Line, str], None],
+        lost: Callable[[Line, str], None],
         dead: Callable[[str], None],
         done: Callable[[], None] = lambda: None,
     ) -> None:
         self.lines: list[Line] = []
         self._floors = floors
         self._tell_carried = carried
-        self._tell_stalled = stalled
+        self._tell_lost = lost
         self._tell_dead = dead
         self._tell_done = done
         self._unconnected = Alarm(floors.clock, self._look)
@@ -57,9 +57,7 @@ class UserPlane:
             self.close(before)
         self.lines[index : index + 1] = [line]
         if line.msrp is not None:
-            line.msrp.on_bound = self._carried
-            line.msrp.on_failed = lambda error: self._failed(line, error)
-            line.msrp.on_done = self._tell_done
+            self._watch(line, line.msrp)
 
     def close(self, line: Line) -> None:
         """The line carries nothing any more."""
@@ -94,7 +92,7 @@ class UserPlane:
             if sdp.offerer_connects(line.view.setup, view.setup):
                 await self._floors.msrp.connect(msrp)
             else:
-                await self._bound(msrp)
+                await self._bound(line, msrp)
 
     async def reach(self, lines: Sequence[Line]) -> None:
         """As active answerer: connect, and say which session this is (E.11). Raises Unreachable."""
@@ -106,20 +104,31 @@ class UserPlane:
 
     # -- ours
 
-    def _bound(self, msrp: MsrpSession) -> Deferred[None]:
-        """The peer is the active side: it has to come, in time."""
+    def _watch(self, line: Line, msrp: MsrpSession) -> None:
+        msrp.on_bound = self._carried
+        msrp.on_failed = lambda error: self._failed(line, error)
+        msrp.on_done = self._tell_done
+
+    def _bound(self, line: Line, msrp: MsrpSession) -> Deferred[None]:
+        """The peer is the active side: it has to come, in time, and to be the one that was announced."""
         bound: Deferred[None] = Deferred()
         seconds = self._floors.bind_timeout
 
         def came() -> None:
+            self._watch(line, msrp)
             self._carried()
             if not bound.called:
                 bound.callback(None)
 
+        def failed(error: DeliveryError) -> None:
+            self._watch(line, msrp)
+            if not bound.called:
+                bound.errback(error)
+
         def too_late(result: object, timeout: float) -> None:
             raise TimedOut(f"the peer did not connect within {timeout:g} s")
 
-        msrp.on_bound = came
+        msrp.on_bound, msrp.on_failed = came, failed
         return bound.addTimeout(seconds, self._floors.clock, onTimeoutCancel=too_late)
 
     def _carried(self) -> None:
@@ -127,8 +136,8 @@ class UserPlane:
         self._tell_carried()
 
     def _failed(self, line: Line, error: DeliveryError) -> None:
-        if isinstance(error, TimedOut):
-            self._tell_stalled(line, error.reason)
+        if isinstance(error, TimedOut) or not error.retry:
+            self._tell_lost(line, error.reason)
         else:
             self._expect_if_needed()
             self._tell_done()

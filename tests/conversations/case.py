@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.net import user_agent
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.user_agent import Make
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sessions import Session
 from pushsvc.sip.codec import parse
@@ -18,10 +19,11 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from tests.agents import Agent, Kept, Octets
 from tests.log_lines import LogLines
-from tests.sim import Network, Weather
+from tests.sim import FIRST_EPHEMERAL_PORT, Network, Weather
 
 ALICE, BOB = "192.0.2.10", "192.0.2.20"
 TO_BOB = f"sip:bob@{BOB}"
+EPHEMERAL = range(FIRST_EPHEMERAL_PORT, 65536)
 
 NOTICE = Octets(b"Maintenance window 2026-03-02 01:00-03:00 UTC. Save your work.")
 
@@ -142,6 +144,11 @@ class ConversationCase(SynchronousTestCase):
         self.network.settle(0.1)
         return session
 
+    def connections(self) -> list[tuple[str, str]]:
+        """Who opened MSRP connections, and to whom."""
+        msrp = [stream for stream in self.network.streams if stream.remote[1] not in (5060, *EPHEMERAL)]
+        return [(stream.local[0], stream.remote[0]) for stream in msrp]
+
     def session_of(self, agent: Agent) -> Session:
         """The only session that this agent has."""
         (session,) = agent.sessions._sessions.values()
@@ -187,6 +194,20 @@ def intercept(agent: Agent, answer: Callable[[Request], Response | None]) -> Non
             agent.agent.respond(response)
 
     agent.agent.on_request = arrived
+
+
+def rewrite(agent: Agent, change: Callable[[bytes], bytes]) -> None:
+    """Let the session descriptions that the agent sends be changed on their way."""
+    respond, request = agent.agent.respond, agent.agent.request
+
+    def changed(message: Any) -> Any:
+        return message.evolve(body=change(message.body)) if message.body else message
+
+    def requested(make: Make, *rest: Any) -> Any:
+        return request(lambda via: changed(make(via)), *rest)
+
+    agent.agent.respond = lambda response: respond(changed(response))  # type: ignore[method-assign]
+    agent.agent.request = requested  # type: ignore[method-assign]
 
 
 def refuse(agent: Agent, method: str, status: int, *headers: tuple[str, str], times: int = 1000) -> None:

@@ -1,165 +1,17 @@
-"""Who connects, what happens when nobody does, and when a connection breaks or falls silent (E.10, E.11)."""
+"""What happens when nobody connects, and when a connection breaks or falls silent; answers that cannot be used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
-
-from pushsvc.errors import TimedOut, Unreachable
+from pushsvc.errors import Unreachable
 from pushsvc.net.msrp_sending import Transfer
-from pushsvc.net.tls import fingerprint
-from pushsvc.sessions import Ended, Session
+from pushsvc.sessions import Ended
 from pushsvc.sip.message import Response
-from tests.agents import Agent, Octets
-from tests.conversations.case import ALICE, BOB, NOTICE, TO_BOB, ConversationCase
-from tests.identities import identity_of
+from tests.agents import Octets
+from tests.conversations.case import NOTICE, TO_BOB, ConversationCase
 
 LARGE = Octets(bytes(3_000_000))
-
-
-class Setups(ConversationCase):
-    """The table of E.11."""
-
-    def connections(self) -> list[str]:
-        """Who opened connections to an MSRP port."""
-        return [stream.local[0] for stream in self.network.streams if stream.remote[1] == 2855]
-
-    def pushes(self, **facts: object) -> Session:
-        session = self.opened(**facts)
-        self.network.run(session.lines[0].send(NOTICE))
-        self.assertEqual(self.received(), [NOTICE.octets])
-        return session
-
-    def answered_setup(self) -> str:
-        body = self.bob_said.responses("INVITE")[0].body.decode()
-        return next((line for line in body.split("\r\n") if line.startswith("a=setup")), "")
-
-    def ended(self, session: Session) -> None:
-        self.network.run(session.close())
-        self.assert_nothing_left()
-
-    def test_actpass_and_passive(self) -> None:
-        """[R-PSA-200-2] The default: the sender connects."""
-        self.begin()
-        session = self.pushes()
-        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:passive", [ALICE]))
-        self.ended(session)
-
-    def test_actpass_and_active(self) -> None:
-        """A receiver that cannot be reached connects, and says by a bodiless SEND which session it is."""
-        self.begin(bob={"prefer_active": True})
-        session = self.pushes()
-        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:active", [BOB]))
-        self.ended(session)
-
-    def test_active_and_passive(self) -> None:
-        """A sender that cannot be reached."""
-        self.begin(bob={"prefer_active": True})
-        session = self.pushes(setup="active")
-        self.assertEqual((self.answered_setup(), self.connections()), ("a=setup:passive", [ALICE]))
-        self.ended(session)
-
-    def test_no_setup_in_the_answer(self) -> None:
-        """A peer that knows only RFC 4975: the offerer connects [A-35]."""
-        self.begin()
-        self._without_setup(self.bob)
-        session = self.pushes()
-        self.assertEqual(self.connections(), [ALICE])
-        self.ended(session)
-
-    def test_several_lines_of_an_active_receiver_share_its_connection(self) -> None:
-        """[A-44] One bodiless SEND for each."""
-        self.begin(bob={"prefer_active": True})
-        session = self.opened(NOTICE, LARGE)
-        self.network.run(session.lines[1].send(LARGE))
-        self.network.run(session.lines[0].send(NOTICE))
-        self.assertEqual(self.connections(), [BOB])
-        self.assertCountEqual(self.received(), [NOTICE.octets, LARGE.octets])
-        self.ended(session)
-
-    def test_an_active_receiver_that_does_not_come(self) -> None:
-        """[A-41] The call fails after the bind timeout, and the session is ended."""
-        self.begin(bob={"prefer_active": True})
-        self.alice.msrp.stop_listening()
-        self.kept = self.bob.accept_everything()
-        self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable, TimedOut)
-        self.assert_nothing_left()
-
-    def test_an_active_receiver_that_is_silent(self) -> None:
-        self.begin(bob={"prefer_active": True})
-        self.kept = self.bob.accept_everything()
-        self.patch(self.bob.msrp, "connect", self._never)
-        error = self.failed(self.alice.dial(TO_BOB, NOTICE), TimedOut)
-        self.assertEqual(error.reason, "the peer did not connect within 30 s")
-        self.assertIn("alice BYE", self.ladder)
-        self.assert_nothing_left()
-
-    async def _never(self, session: object) -> None:
-        await Deferred()
-
-    def _without_setup(self, agent: Agent) -> None:
-        respond = agent.agent.respond
-
-        def plain(response: Response) -> None:
-            lines = [line for line in response.body.split(b"\r\n") if not line.startswith(b"a=setup")]
-            respond(response.evolve(body=b"\r\n".join(lines)) if response.body else response)
-
-        agent.agent.respond = plain  # type: ignore[method-assign]
-
-
-class Identities(ConversationCase):
-    """Certificates that are not the announced ones [D-TLS-1]."""
-
-    def test_a_receiver_that_is_somebody_else(self) -> None:
-        """[D-TLS-1] The call fails for good, and the session is ended; nothing was sent."""
-        self.begin()
-        self.bob.tls.renew(identity_of("mallory"))
-        self.patch(type(self.bob.msrp), "fingerprint", property(self._fingerprint))
-        self.kept = self.bob.accept_everything()
-        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
-        self.assertFalse(error.retry)
-        self.assertIn("certificate", error.reason)
-        self.network.settle(1.0)
-        self.assertEqual(self.ladder[-2:], ["alice BYE", "bob 200 BYE"])
-        self.assertEqual(self.kept, [])
-        self.assertEqual([stream for stream in self.network.streams if stream.connected and 2855 in stream.remote], [])
-        self.assert_nothing_left()
-
-    def test_a_sender_that_is_somebody_else(self) -> None:
-        """[D-TLS-1] The receiver drops the connection before it takes anything."""
-        self.begin()
-        self.alice.tls.renew(identity_of("mallory"))
-        self.patch(type(self.alice.msrp), "fingerprint", property(self._fingerprint))
-        session = self.opened()
-        self.failed(session.lines[0].send(NOTICE), Unreachable)
-        self.assertEqual(self.kept, [])
-        self.network.run(session.close())
-        self.assert_nothing_left()
-
-    def test_an_active_receiver_that_is_somebody_else(self) -> None:
-        """[D-TLS-1]"""
-        self.begin(bob={"prefer_active": True})
-        self.bob.tls.renew(identity_of("mallory"))
-        self.patch(type(self.bob.msrp), "fingerprint", property(self._fingerprint))
-        self.kept = self.bob.accept_everything()
-        self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable, TimedOut)
-        self.assert_nothing_left()
-
-    def test_an_active_receiver_finds_somebody_else(self) -> None:
-        """[D-TLS-1] It ends the session at once."""
-        self.begin(bob={"prefer_active": True})
-        self.alice.tls.renew(identity_of("mallory"))
-        self.patch(type(self.alice.msrp), "fingerprint", property(self._fingerprint))
-        self.kept = self.bob.accept_everything()
-        error = self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable)
-        self.assertEqual(error.reason, "the peer hung up")
-        self.assertLess(self.network.clock.seconds(), 1.0)
-        self.assert_nothing_left()
-
-    def _fingerprint(self, endpoint: object) -> bytes:
-        """That of the certificate that each was given at first: the other one is in the handshake."""
-        return fingerprint(identity_of("bob" if endpoint is self.bob.msrp else "alice").der)
 
 
 class Broken(ConversationCase):

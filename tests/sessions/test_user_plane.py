@@ -30,7 +30,7 @@ class Planes(SynchronousTestCase):
             self.alice.floors,
             [Line(view, self.alice.msrp.open("call")) for view in sdp.media(self.offer)],
             lambda: self.heard.append("carried"),
-            lambda line, why: self.heard.append(f"stalled {self.plane.lines.index(line)}: {why}"),
+            lambda line, why: self.heard.append(f"lost {self.plane.lines.index(line)}: {why}"),
             lambda why: self.heard.append(f"dead: {why}"),
         )
 
@@ -116,7 +116,23 @@ class Planes(SynchronousTestCase):
         msrp = self.plane.lines[1].msrp
         assert msrp is not None
         msrp.on_failed(TimedOut("no octets"))
-        self.assertEqual(self.heard[3:], ["stalled 1: no octets"])
+        self.assertEqual(self.heard[3:], ["lost 1: no octets"])
+
+    def test_a_peer_that_turns_out_to_be_somebody_else(self) -> None:
+        """[D-TLS-1] E.10 rule 2: at once, and not like a connection that broke."""
+        self.plane.expect()
+        msrp = self.plane.lines[1].msrp
+        assert msrp is not None
+        msrp.on_failed(Unreachable("not the announced one", retry=False))
+        self.assertEqual(self.heard, ["lost 1: not the announced one"])
+
+    def test_a_peer_that_wants_to_connect_and_is_somebody_else(self) -> None:
+        """[D-TLS-1] Whoever waits for it waits no longer."""
+        carrying = self.carry(setup="active")
+        msrp = self.plane.lines[0].msrp
+        assert msrp is not None
+        msrp.on_failed(Unreachable("not the announced one", retry=False))
+        self.assertFalse(self.failureResultOf(carrying, Unreachable).value.retry)
 
     def test_another_line_takes_a_place(self) -> None:
         """What was there is closed; one behind the last makes the list longer."""
