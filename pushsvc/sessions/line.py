@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 
 from pushsvc import sdp
-from pushsvc.errors import Unreachable
+from pushsvc.errors import DeliveryError, Unreachable
 from pushsvc.msrp.outgoing import Receipt
 from pushsvc.net.msrp_sending import Content, Progress
 from pushsvc.net.msrp_session import MsrpSession
@@ -17,13 +17,14 @@ class Line:
     """`msrp` is None where the line was refused, or is closed.
 
     `answer` is the peer's answer when `view` is our offer. `is_finished`: the peer has the content that we sent by it,
-    so another file may take the line over.
+    so another file may take the line over. `impostor` is set once somebody came for it who is not the peer.
     """
 
     view: sdp.MediaOffer
     msrp: MsrpSession | None
     is_finished: bool = False
     answer: sdp.MediaOffer | None = None
+    impostor: DeliveryError | None = None
 
     @property
     def is_open(self) -> bool:

@@ -89,6 +89,8 @@ class UserPlane:
             msrp = line.msrp
             if msrp is None or msrp.link is not None:
                 continue
+            if line.impostor is not None:  # it was here before the answer
+                raise line.impostor
             if sdp.offerer_connects(line.view.setup, view.setup):
                 await self._floors.msrp.connect(msrp)
             else:
@@ -136,6 +138,8 @@ class UserPlane:
         self._tell_carried()
 
     def _failed(self, line: Line, error: DeliveryError) -> None:
+        if not error.retry:
+            line.impostor = error
         if isinstance(error, TimedOut) or not error.retry:
             self._tell_lost(line, error.reason)
         else:

@@ -10,7 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.net import user_agent
+from pushsvc.net.msrp_endpoint import MsrpEndpoint
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.tls import fingerprint
 from pushsvc.net.user_agent import Make
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sessions import Session
@@ -18,6 +20,7 @@ from pushsvc.sip.codec import parse
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from tests.agents import Agent, Kept, Octets
+from tests.identities import identity_of
 from tests.log_lines import LogLines
 from tests.sim import FIRST_EPHEMERAL_PORT, Network, Weather
 
@@ -157,6 +160,14 @@ class ConversationCase(SynchronousTestCase):
     def received(self) -> list[bytes]:
         """The contents that Bob has got, whole ones only."""
         return [bytes(each.octets) for each in self.kept if each.finished]
+
+    def impostor(self, agent: Agent) -> None:
+        """The agent announces the certificate that it was given, and presents another one."""
+        announced = fingerprint(agent.tls.identity.der)
+        agent.tls.renew(identity_of("mallory"))
+        honest = MsrpEndpoint.fingerprint.fget
+        said = property(lambda endpoint: announced if endpoint is agent.msrp else honest(endpoint))
+        self.patch(MsrpEndpoint, "fingerprint", said)
 
     def failed(self, deferred: Deferred[Any], *errors: type[Exception]) -> Any:
         """Let time pass until it fails with one of these errors; gives that."""

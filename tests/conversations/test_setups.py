@@ -190,6 +190,15 @@ class Early(SetupTest):
         self.assertEqual((self.received(), self.connections()), ([NOTICE.octets], [(BOB, ALICE)]))
         self.ended(session)
 
+    def test_it_is_somebody_else(self) -> None:
+        """[D-TLS-1] [D-MSRP-3] Nothing of it is taken before the fingerprint is known; then it is found out."""
+        self.overtaken(2.0)
+        self.impostor(self.bob)
+        self.assertFalse(self.failed(self.alice.dial(TO_BOB, NOTICE), Unreachable).retry)
+        self.assertNotIn("alice 200 OK", self.ladder)
+        self.assertLess(self.network.clock.seconds(), 3.0)
+        self.assert_nothing_left()
+
     def test_it_does_not_wait_for_ever(self) -> None:
         """[D-MSRP-3] 481, and the call fails when nobody comes after the answer, either."""
         self.overtaken(EARLY_SECONDS + 1)
