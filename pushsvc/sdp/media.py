@@ -215,7 +215,10 @@ def _read(text: str | None, parse: Callable[[str], Value], problem: Problem, fou
 def _short_path(text: str) -> Path:
     if len(text.split()) > MAX_PATH:
         raise NotAcceptable("a=path has too many hops")
-    return parse_path(text)
+    path = parse_path(text)
+    if path[-1].session_id is None:
+        raise NotAcceptable("a=path does not say which session")  # RFC 4975 §6: only relays are without one
+    return path
 
 
 def _fingerprints(section: Section, session: Section, found: list[Problem]) -> tuple[Fingerprint, ...]:

@@ -49,6 +49,11 @@ class Network:
             self.log.warn("{key} is set, but what it is for is not built yet", key=key)
         if config.tls.certificate is None and any(each.transport == "tls" for each in config.sip.listen):
             self.log.warn("SIP over TLS with a certificate that nobody has signed: callers that check it stay away")
+        for listen in in_clear(config):
+            self.log.warn(
+                "SIP on {listen} is not encrypted: whoever can change it there can change the fingerprints of MSRP peers",
+                listen=str(listen),
+            )
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
@@ -120,6 +125,11 @@ def identity_of(config: Config, now: float) -> Identity:
     if config.tls.certificate is not None and config.tls.private_key is not None:
         return load_identity(config.tls.certificate, config.tls.private_key)
     return self_signed(config.state_dir / "tls", advertised(config, config.msrp.listen) or "localhost", now)
+
+
+def in_clear(config: Config) -> list[Listen]:
+    """Where fingerprints come in that only the network vouches for (requirements E.10 rule 5)."""
+    return [listen for listen in config.sip.listen if listen.transport != "tls" and not listen.loopback]
 
 
 def advertised(config: Config, listen: Sequence[Listen]) -> str:

@@ -9,7 +9,7 @@ from pushsvc.net.msrp_sending import Transfer
 from pushsvc.sessions import Ended
 from pushsvc.sip.message import Response
 from tests.agents import Octets
-from tests.conversations.case import NOTICE, TO_BOB, ConversationCase
+from tests.conversations.case import BOB, NOTICE, TO_BOB, ConversationCase
 
 LARGE = Octets(bytes(3_000_000))
 
@@ -50,6 +50,44 @@ class Broken(ConversationCase):
         self.assertTrue(session.is_alive)
         self.network.run(session.close())
         self.assert_nothing_left()
+
+    def test_however_tls_ends_when_all_is_answered(self) -> None:
+        """[D-TLS-1] PEERS 33: rcsjta says an alert for goodbye, others nothing. Octets and answers decide."""
+        for end in ("loseConnection", "abortConnection", "garbage"):
+            self.begin()
+            session = self.opened()
+            sending = session.lines[0].send(NOTICE)
+            self.network.settle(0.5)
+            self.end_msrp(end)
+            self.assertEqual(self.successResultOf(sending).size, NOTICE.size)
+            self.assertEqual((self.received(), session.is_alive), ([NOTICE.octets], True), end)
+            self.network.run(session.close())
+            self.assertEqual(self.flushLoggedErrors(), [])
+            self.assert_nothing_left()
+
+    def test_however_tls_ends_in_mid_chunk(self) -> None:
+        """[D-TLS-1] E.10 rule 9: without close_notify, or with it, half a file is no file, on either side."""
+        for end in ("loseConnection", "abortConnection", "garbage"):
+            self.begin()
+            session = self.opened(LARGE)
+            sending = session.lines[0].send(LARGE)
+            self.network.settle(0.3)
+            self.end_msrp(end)
+            self.failed(sending, Unreachable)
+            self.network.settle(1.0)
+            self.assertEqual((self.received(), [bool(kept.discarded) for kept in self.kept]), ([], [True]), end)
+            self.network.run(session.close())
+            self.assert_nothing_left()
+
+    def end_msrp(self, how: str) -> None:
+        """Alice's MSRP connection ends below TLS."""
+        (stream,) = [stream for stream in self.network.streams if stream.remote == (BOB, 2855)]
+        if how == "garbage":
+            stream.peer.write(b"\x15\x03\x03\x00\x02\x02\x00")
+        else:
+            stream.unregisterProducer()
+            getattr(stream, how)()
+        self.network.settle(0.5)
 
     def test_a_broken_connection_that_nobody_reacts_to(self) -> None:
         """[A-41] Either side hangs up after the bind timeout."""

@@ -32,18 +32,24 @@ class Authority:
         path.write_bytes(pem_of(self.certificate))
         return str(path)
 
-    def issue(self, host: str, end: datetime.datetime = END, uris: Sequence[str] = ()) -> Identity:
-        """The identity of a host: a DNS name or an address; `uris` are further names of it."""
+    def issue(
+        self,
+        host: str,
+        begin: datetime.datetime = BEGIN,
+        end: datetime.datetime = END,
+        common: str = "",
+        uris: Sequence[str] = (),
+    ) -> Identity:
+        """The identity of a host: a DNS name or an address; `uris` are further names, `common` is the CN if another."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _built(host, key.public_key(), self.certificate.subject, end, uris).sign(
-            self.key, hashes.SHA256()
-        )
+        builder = _built(host, key.public_key(), self.certificate.subject, begin, end, common, uris)
+        certificate = builder.sign(self.key, hashes.SHA256())
         return Identity((crypto.X509.from_cryptography(certificate),), crypto.PKey.from_cryptography_key(key))
 
     def deputy(self) -> Authority:
         """An authority that this one stands up for."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _built("deputy", key.public_key(), self.certificate.subject, END)
+        builder = _built("deputy", key.public_key(), self.certificate.subject)
         builder = builder.add_extension(x509.BasicConstraints(True, None), True)
         return Authority(builder.sign(self.key, hashes.SHA256()), key)
 
@@ -53,7 +59,7 @@ def authority(name: str = "authority") -> Authority:
     """Made once per run."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
-    builder = _built(name, key.public_key(), subject, END).add_extension(x509.BasicConstraints(True, None), True)
+    builder = _built(name, key.public_key(), subject).add_extension(x509.BasicConstraints(True, None), True)
     return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
@@ -69,7 +75,13 @@ def key_pem_of(identity: Identity, passphrase: bytes | None = None) -> bytes:
 
 
 def _built(
-    host: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name, end: datetime.datetime, uris: Sequence[str] = ()
+    host: str,
+    key: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    begin: datetime.datetime = BEGIN,
+    end: datetime.datetime = END,
+    common: str = "",
+    uris: Sequence[str] = (),
 ) -> x509.CertificateBuilder:
     alternative: x509.GeneralName
     try:
@@ -78,11 +90,11 @@ def _built(
         alternative = x509.DNSName(host)
     return (
         x509.CertificateBuilder()
-        .subject_name(_name(host))
+        .subject_name(_name(common or host))
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(BEGIN)
+        .not_valid_before(begin)
         .not_valid_after(end)
         .add_extension(
             x509.SubjectAlternativeName([alternative, *map(x509.UniformResourceIdentifier, uris)]), critical=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 from pathlib import Path
@@ -153,6 +154,33 @@ class AnyCertificate(Handshakes):
             self.assert_refused(self.server)
             self.assertFalse(self.server.lost is None or is_identity_failure(self.server.lost))
 
+    def test_nothing_is_negotiated_again(self) -> None:
+        """[D-TLS-1] E.10 rule 7: TLS 1.2 would let a peer begin the handshake anew, with another certificate."""
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        client, server = SSL.Connection(context, None), self.tls(self.bob)._accept()
+        client.set_connect_state()
+        for _ in range(3):
+            for one, other in ((client, server), (server, client)):
+                with contextlib.suppress(SSL.WantReadError):
+                    one.do_handshake()
+                with contextlib.suppress(SSL.WantReadError):
+                    other.bio_write(one.bio_read(65536))
+        client.renegotiate()
+        self.assertRaises(SSL.WantReadError, client.do_handshake)
+        server.bio_write(client.bio_read(65536))
+        self.assertRaises(SSL.WantReadError, server.recv, 1)
+        client.bio_write(server.bio_read(65536))
+        with self.assertRaises(SSL.Error) as raised:
+            client.do_handshake()
+        self.assertIn("no renegotiation", str(raised.exception))
+
+    def test_nothing_is_compressed(self) -> None:
+        """[D-TLS-1] E.10 rule 7: what can be guessed by its compressed size is no secret (CRIME)."""
+        tls = self.tls(self.bob)
+        for context in (tls._server, tls._client, tls._trusting()):
+            self.assertTrue(context.set_options(0) & SSL.OP_NO_COMPRESSION)
+
     def test_a_renewed_certificate_is_presented_from_then_on(self) -> None:
         """SIGHUP after the certificate was renewed; what is connected stays so."""
         tls = self.tls(self.bob)
@@ -199,11 +227,13 @@ class ByName(Handshakes):
 
     def test_another_name_or_authority_or_an_expired_certificate(self) -> None:
         """[D-TLS-1] Content must not go to whoever answers."""
-        past = datetime.datetime(2021, 1, 1, tzinfo=datetime.UTC)
+        past, to_come = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2021, 2110))
         for identity in (
             authority().issue("mallory.example.com"),
             authority("another").issue("bob.example.com"),
             authority().issue("bob.example.com", end=past),
+            authority().issue("bob.example.com", begin=to_come),
+            authority().issue("mallory.example.com", common="bob.example.com"),
             self.bob,
         ):
             self.call(identity, "bob.example.com")

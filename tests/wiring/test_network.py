@@ -4,6 +4,7 @@ from pathlib import Path
 
 import attrs
 from twisted.internet.interfaces import IReactorPluggableNameResolver
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.config.receiver import ReceiverConfig
@@ -49,6 +50,14 @@ class TheNetworkSide(SynchronousTestCase):
         with self.assertRaises(ConfigErrors) as caught:
             self.network(sip=Sip(listen=(Listen("udp", "0.0.0.0", 5060),)))
         self.assertIn("sip.advertise", str(caught.exception))
+
+    def test_fingerprints_that_anybody_on_the_way_could_change_are_warned_of(self) -> None:
+        """[D-TLS-1] E.10 rule 5: a self-signed certificate is only as good as the SIP that announces it."""
+        exposed = (*LOOPBACK, Listen("udp", "192.0.2.1", 5060))
+        for listen, warned in ((LOOPBACK, []), (exposed, ["udp:192.0.2.1:5060"])):
+            with capturedLogs() as events:
+                self.network(sip=Sip(listen=listen))
+            self.assertEqual([event["listen"] for event in events if "listen" in event], warned)
 
     def test_an_advertised_host_is_used_everywhere(self) -> None:
         network = self.network(
