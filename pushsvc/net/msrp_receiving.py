@@ -19,6 +19,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.alarm import Alarm
 
 CANNOT_KEEP = 413  # the one code that makes every sender stop (RFC 4975 §10.5)
+TRICKLE = 4096  # octets that a content has to bring within each stall timeout, if it does not end: slower is no transfer
 
 
 class Sink(Protocol):
@@ -84,6 +85,7 @@ class Receiving:
         self._tell_stalled = stalled
         self._tell_done = done
         self._silence = Alarm(clock, self._stalled)
+        self._trickled = 0  # octets since the alarm was set
         self._sinks: dict[str, Sink] = {}  # by Message-ID
         self._finishing = 0  # contents that are complete and being made durable
         self._answered = 0  # contents that came to an end, whichever
@@ -107,8 +109,9 @@ class Receiving:
         self._perform(self._incoming.begun(send, self._clock.seconds()))
 
     def data(self, octets: memoryview) -> None:
-        if self._sinks:
-            self._silence.after(self._stall_timeout)
+        self._trickled += len(octets)
+        if self._sinks and self._trickled >= TRICKLE:
+            self._listen()
         self._perform(self._incoming.data(octets, self._clock.seconds()))
 
     def ended(self, flag: Flag) -> None:
@@ -142,7 +145,12 @@ class Receiving:
         except OSError as error:
             self._cannot_keep(started.message_id, error)
         else:
-            self._silence.after(self._stall_timeout)
+            self._listen()
+
+    def _listen(self) -> None:
+        """It counts from here whether anything comes in."""
+        self._trickled = 0
+        self._silence.after(self._stall_timeout)
 
     def _store(self, output: Store) -> None:
         sink = self._sinks.get(output.message_id)

@@ -208,7 +208,7 @@ class MsrpSession:
         self.on_done()
 
     def _silent(self) -> None:
-        self.on_failed(TimedOut(f"no octets for {self._transfer.stall_timeout:g} s"))
+        self.on_failed(TimedOut(f"hardly any octets for {self._transfer.stall_timeout:g} s"))
 
     def _end(self, error: DeliveryError) -> None:
         self.link, self.is_over = None, True

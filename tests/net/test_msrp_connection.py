@@ -17,6 +17,7 @@ from pushsvc.net.msrp_connection import (
     PARTIAL_HEAD_SECONDS,
     REPLIES_UNREAD,
 )
+from pushsvc.net.msrp_receiving import TRICKLE
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.stream_life import HANDSHAKE_SECONDS, WRITE_STALLED_SECONDS
 from tests.msrp.values import heard, make_reply, make_send, wire
@@ -127,7 +128,7 @@ class Deadlines(PeerTest):
         """A chunk of 100 MB over a slow line is one frame for hours."""
         self.send(self.frame(b"x" * 100)[:-30])
         for _ in range(10):
-            self.send(b"y", 50)
+            self.send(b"y" * TRICKLE, 50)
         self.assertEqual((self.peer.lost, len(self.shelf.kept[0].octets) > 50), (None, True))
 
     def test_a_connection_without_sessions(self) -> None:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Misuse, Refused
 from pushsvc.msrp.chunk import Flag, Reply, Report, Send
-from pushsvc.net.msrp_receiving import NOTHING, Receiving, Wanted
+from pushsvc.net.msrp_receiving import NOTHING, TRICKLE, Receiving, Wanted
 from tests.msrp.values import RECEIVER, make_send
 from tests.net.msrp_sides import Kept, Shelf
 from tests.tokens import CountedTokens
@@ -219,14 +219,29 @@ class Ending(ReceivingTest):
 
     def test_a_sender_that_falls_silent(self) -> None:
         """60 s without octets (requirements F, transfer stall): what had come is discarded, the owner is told."""
-        self.chunk(b"hello ", Flag.MORE, byte_range=(1, 6, 11))
+        self.chunk(b"hello ", Flag.MORE, byte_range=(1, 6, None))
         self.clock.advance(STALL - 1)
-        self.receiving.begun(make_send("tid2", byte_range=(7, 11, 11)))
-        self.receiving.data(memoryview(b"wo"))
+        self.receiving.begun(make_send("tid2", byte_range=(7, None, None)))
+        self.receiving.data(memoryview(bytes(TRICKLE)))
         self.clock.advance(STALL - 1)
         self.assertEqual((self.stalled, self.kept().discarded), (0, None))
         self.clock.advance(1)
         self.assertEqual((self.stalled, self.kept().discarded), (1, "the sender stopped sending"))
+        self.assert_quiet()
+
+    def test_a_sender_that_trickles_is_as_good_as_silent(self) -> None:
+        """SECURITY part 1, slow peers: else one octet a minute keeps a session, its part file and its place for ever."""
+        self.receiving.begun(make_send("tid1", byte_range=(1, None, None)))
+        for size in (TRICKLE // 2, TRICKLE // 2, 1):
+            self.receiving.data(memoryview(bytes(size)))
+            self.clock.advance(STALL / 2 - 1)
+        self.assertEqual(self.stalled, 0)
+        for _ in range(3):
+            self.receiving.data(memoryview(bytes(TRICKLE // 4)))
+            self.clock.advance(STALL / 4)
+        self.assertEqual((self.stalled, self.kept().discarded), (1, "the sender stopped sending"))
+        self.receiving.ended(Flag.COMPLETE)
+        self.assertEqual(self.statuses(), [413])
         self.assert_quiet()
 
     def test_a_sender_that_goes_on_after_all_hears_that_it_is_too_late(self) -> None:
