@@ -17,7 +17,7 @@ class Change(enum.Enum):
     CLOSED = "it has port 0 now: its transfer ends; answer port 0"
     NEW = "a line that was not there or was closed: decide as for a first offer"
     REPLACED = "another transfer takes the line over: end the one before, then decide as for a first offer"
-    CONFLICT = "another file under the old transfer id: end the transfer, answer port 0"
+    CONFLICT = "another file under the old transfer id, or no way to serve it any more: end the transfer, answer port 0"
 
 
 def changes(previous: Description, new: Description) -> list[Change]:
@@ -43,6 +43,8 @@ def _change(before: MediaOffer | None, after: MediaOffer) -> Change:
     if not _same_transfer(before, after):
         return Change.NEW if before.refused else Change.REPLACED
     if before.selector is not None and after.selector is not None and not before.selector.agrees(after.selector):
+        return Change.CONFLICT
+    if before.problem is None and after.problem is not None:  # such as a=inactive [D-SDP-4]
         return Change.CONFLICT
     return Change.KEPT
 

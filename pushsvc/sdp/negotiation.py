@@ -19,6 +19,7 @@ from pushsvc.sdp.media import direction_of
 from pushsvc.sdp.media_types import bare_type
 
 _CEMA = "msrp-cema"  # RFC 6714
+_FILE = ("file-selector", "file-transfer-id")  # what an answer repeats, also with port 0 (RFC 5547 §8.3.1)
 _ANSWERING = {"sendrecv": "recvonly", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
 
@@ -226,7 +227,7 @@ def _again(
         case Accepted() | Declined():
             return _answered_section(offered, session, decision, local)
         case Closed():
-            return _declined(offered, session, Declined()) if before is None else _closed(before)
+            return _declined(offered, session, Declined()) if before is None else _mirroring(_closed(before), offered)
         case Repeated():
             if before is None:
                 raise Misuse("a line that is new cannot be answered as before")
@@ -244,7 +245,7 @@ def _accepted(offered: Section, decision: Accepted, local: LocalEnd) -> Section:
         *_attribute("setup", decision.setup or None),
         ("a", f"path:{format_path(decision.path)}"),
         *([("a", _CEMA)] if cema else []),
-        *_mirrored(offered, "file-selector", "file-transfer-id", "file-range"),
+        *_mirrored(offered, *_FILE, "file-range"),
     ]
     return Section(tuple(lines))
 
@@ -257,7 +258,7 @@ def _declined(offered: Section, session: Section, decision: Declined) -> Section
         ("m", str(line)),
         ("a", _ANSWERING[direction_of(offered, session)]),
         *_types(decision.accept_types, ()),
-        *_mirrored(offered, "file-selector", "file-transfer-id"),
+        *_mirrored(offered, *_FILE),
     ]
     return Section(tuple(lines))
 
@@ -280,6 +281,13 @@ def _mirrored(offered: Section, *names: str) -> list[Line]:
     """These attributes exactly as they were offered: an answer names the file in the offerer's own words."""
     found = ((name, offered.attribute(name)) for name in names)
     return [("a", f"{name}:{value}" if value else name) for name, value in found if value is not None]
+
+
+def _mirroring(section: Section, offered: Section) -> Section:
+    """The same section, with the file in the words in which it is offered now."""
+    now = {name: value for name in _FILE if (value := offered.attribute(name))}
+    attributes = [(line, line[1].partition(":")[0] if line[0] == "a" else "") for line in section.lines]
+    return Section(tuple(("a", f"{name}:{now[name]}") if name in now else line for line, name in attributes))
 
 
 def _attribute(name: str, value: object | None) -> list[Line]:

@@ -33,6 +33,8 @@ class LaterOffers(SynchronousTestCase):
             (Change.CLOSED, changed(FILE, m=CLOSED)),
             (Change.CLOSED, changed(FILE, m=CLOSED, file_transfer_id="new")),
             (Change.CONFLICT, changed(FILE, file_selector=OTHER_FILE)),
+            (Change.CONFLICT, changed(FILE, direction="inactive")),
+            (Change.CONFLICT, changed(FILE, path="sip:h.example")),
             (Change.REPLACED, changed(FILE, file_transfer_id="new")),
             (Change.REPLACED, changed(FILE, file_transfer_id="new", file_selector=OTHER_FILE)),
             (Change.REPLACED, changed(FILE, file_transfer_id=None, file_selector=None)),
@@ -74,6 +76,11 @@ class LaterOffers(SynchronousTestCase):
             with self.assertRaises(NotAcceptable) as caught:
                 changes(before, after)
             self.assertEqual(caught.exception.status, 488)
+
+    def test_a_line_that_never_could_be_served_stays_as_it_is(self) -> None:
+        """What was answered with port 0 is answered so again, and nothing ends by it."""
+        pulled = changed(FILE, direction="recvonly")
+        self.assertEqual(changes(offered(pulled), offered(pulled)), [Change.KEPT])
 
     def test_one_id_on_two_lines_can_be_repeated(self) -> None:
         """The first offer got port 0 for the second; its refresh is still a refresh."""

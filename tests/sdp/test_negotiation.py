@@ -241,6 +241,16 @@ class Later(SynchronousTestCase):
         with self.assertRaises(Misuse):
             answer_again(theirs, before, [Repeated(), Repeated(), TAKE], END)
 
+    def test_a_line_that_is_closed_names_the_file_as_it_is_offered_now(self) -> None:
+        """[D-SDP-2] Trap 2 of E.16: a peer finds the transfer that it means by these two."""
+        before = answer(self.first, [TAKE], END, (8, 1))
+        other = attrs.evolve(NOTICE, name="other.txt", transfer_id="fourth", size=7)
+        theirs = closing(reoffer(self.first, END, {0: other}), [0])
+        (closed,) = answered(theirs, answer_again(theirs, before, [Closed()], END))
+        (asked,) = media(theirs)
+        self.assertEqual((closed.port, closed.transfer_id, closed.selector), (0, "fourth", asked.selector))
+        self.assertEqual((closed.problem, closed.path), (None, OURS))
+
     def test_capabilities_carry_no_secrets_of_a_session(self) -> None:
         """[D-SIP-15] Port 0, no path, no fingerprint."""
         told = capabilities(END, (9, 1), ["text/plain"])
