@@ -51,7 +51,7 @@ class Network:
             self.log.warn("SIP over TLS with a certificate that nobody has signed: callers that check it stay away")
         for listen in in_clear(config):
             self.log.warn(
-                "SIP on {listen} is not encrypted: whoever can change it there can change the fingerprints of MSRP peers",
+                "SIP on {listen} is not encrypted: who can change it on its way can change fingerprints of MSRP peers",
                 listen=str(listen),
             )
         self.tokens: Tokens = RandomTokens()

@@ -230,7 +230,7 @@ class Ending(ReceivingTest):
         self.assert_quiet()
 
     def test_a_sender_that_trickles_is_as_good_as_silent(self) -> None:
-        """SECURITY part 1, slow peers: else one octet a minute keeps a session, its part file and its place for ever."""
+        """SECURITY part 1, slow peers: else one octet a minute keeps a session and its place for ever."""
         self.receiving.begun(make_send("tid1", byte_range=(1, None, None)))
         for size in (TRICKLE // 2, TRICKLE // 2, 1):
             self.receiving.data(memoryview(bytes(size)))
