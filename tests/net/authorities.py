@@ -35,8 +35,8 @@ class Authority:
     def issue(
         self,
         host: str,
-        begin: datetime.datetime = BEGIN,
         end: datetime.datetime = END,
+        begin: datetime.datetime = BEGIN,
         common: str = "",
         uris: Sequence[str] = (),
     ) -> Identity:
