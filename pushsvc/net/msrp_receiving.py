@@ -19,9 +19,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.alarm import Alarm
 
 CANNOT_KEEP = 413  # the one code that makes every sender stop (RFC 4975 §10.5)
-TRICKLE = (
-    4096  # octets that a content has to bring within each stall timeout, if it does not end: slower is no transfer
-)
+TRICKLE = 4096  # octets that a content brings, if it does not end, within each stall timeout: slower is no transfer
 
 
 class Sink(Protocol):

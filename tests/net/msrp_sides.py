@@ -142,8 +142,8 @@ class Side:
         self.bound: list[MsrpSession] = []
         self.failed: list[Exception] = []
 
-    def open(self, *, secure: bool = True, call_id: str = "call") -> MsrpSession:
-        session = self.endpoint.open(call_id, secure=secure)
+    def open(self, *, secure: bool = True, active: bool = False, call_id: str = "call") -> MsrpSession:
+        session = self.endpoint.open(call_id, secure=secure, active=active)
         session.on_bound = lambda: self.bound.append(session)
         session.on_failed = self.failed.append
         return session

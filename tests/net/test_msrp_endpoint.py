@@ -47,6 +47,25 @@ class Opening(SynchronousTestCase):
         endpoint.addresses["tcp"] = (ALICE, PLAIN)
         self.assertEqual(endpoint.host_and_port(True), (ALICE, UNUSED_PORT))
 
+    def test_who_says_that_it_only_connects_names_port_9(self) -> None:
+        """Whether it listens or not (requirements E.11)."""
+        self.assertEqual(Side(self.network, ALICE, "alice").open(active=True).own.port, UNUSED_PORT)
+
+    def test_names_are_hosts_by_their_addresses(self) -> None:
+        """E.11: resolved before they are compared; one that cannot be is not taken for another host."""
+        endpoint = Side(self.network, ALICE, "alice").endpoint
+        for one, other, differ in (
+            (BOB, BOB, False),
+            (BOB, CAROL, True),
+            ("bob.example.com", BOB, False),
+            ("bob.example.com", "moved.example.com", False),
+            ("bob.example.com", CAROL, True),
+            ("bob.example.com", "six.example.com", True),
+            ("nobody.example.com", CAROL, False),
+        ):
+            compared = Deferred.fromCoroutine(endpoint.are_two_hosts(one, other))
+            self.assertIs(self.successResultOf(compared), differ, (one, other))
+
     def test_our_fingerprint_is_that_of_the_certificate_we_present(self) -> None:
         """Also after it was renewed."""
         side = Side(self.network, ALICE, "alice")

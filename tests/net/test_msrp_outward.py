@@ -120,8 +120,21 @@ class Opening(OutwardTest):
         self.network.run(self.connect(self.way(f"msrps://BOB.example.com:{PORT}/b;tcp", announced=False)))
         self.assert_nothing_left()
 
-    def serve(self, identity: Identity) -> None:
-        host = self.network.host(BOB)
+    def test_by_another_address_the_name_is_still_that_of_the_uri(self) -> None:
+        """[D-TLS-1] RFC 6714: a middlebox that anchors media has no certificate; who is behind it has."""
+        file = authority().write(Path(self.mktemp()))
+        self.tls = Tls(identity_of("alice"), authority=file)
+        self.outward = Outward(self.host, self.tls, self.resolve, TIMEOUT, self.make)
+        uri = MsrpUri.parse(f"msrps://bob.example.com:{PORT}/b;tcp")
+        way = self.outward.way(uri, announced=False, anchor=(CAROL, PORT))
+        self.serve(authority().issue("bob.example.com"), CAROL)
+        connection = self.network.run(self.connect(way))
+        self.assertEqual(connection.peer, f"tls:{CAROL}:{PORT}")
+        self.assertIs(self.outward.shared(self.outward.way(uri, announced=False)), None)
+        self.assert_nothing_left()
+
+    def serve(self, identity: Identity, address: str = BOB) -> None:
+        host = self.network.host(address)
         host.listenTCP(PORT, Tls(identity).server(Factory.forProtocol(Protocol)))
 
     def test_ipv6(self) -> None:
