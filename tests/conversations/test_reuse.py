@@ -464,6 +464,26 @@ class Foreign(ReuseCase):
         self.network.run(session.close())
         self.assert_nothing_left()
 
+    def test_a_line_that_is_put_on_hold(self) -> None:
+        """[D-SDP-4] [D-SDP-1] A push has no hold: port 0, once, and the version grows by that alone."""
+        large = Octets(bytes(2_000_000))
+        self.begin()
+        session = self.opened(large, NOTICE)
+        session.lines[0].send(large).addErrback(lambda failure: None)
+        self.network.settle(0.3)
+        offer = sdp.format(session._standing.ours)
+        first = offer[: offer.index(b"m=", offer.index(b"m=") + 1)]
+        for _ in range(2):
+            held = first.replace(b"a=sendonly", b"a=inactive")
+            self.assertEqual(self.reoffer(session, (first, held)), [0, 2855])
+        self.assertNotEqual(self.kept[0].discarded, "")
+        versions = [sdp.parse(response.body).origin.version for response in self.bob_said.responses("INVITE")]
+        self.assertEqual(versions, [1, 2, 2])
+        self.network.run(session.lines[1].send(NOTICE))
+        self.assertEqual(self.received(), [NOTICE.octets])
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
     def test_a_new_transfer_while_the_old_one_runs(self) -> None:
         """[D-SDP-2] The old one is aborted, the new one decided about."""
         large = Octets(bytes(2_000_000))
