@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pushsvc.errors import Unreachable
+from pushsvc.errors import Refused, Unreachable
 from pushsvc.net.msrp_sending import Transfer
-from pushsvc.sessions import Ended
+from pushsvc.sessions import ConfirmedBy, Ended
 from pushsvc.sip.message import Response
 from tests.agents import Octets
 from tests.conversations.case import BOB, NOTICE, TO_BOB, ConversationCase
@@ -229,3 +229,33 @@ def _with_tel_contact(response: Response) -> Response:
     if "Contact" not in response.headers:
         return response
     return response.evolve(headers=response.headers.replaced("Contact", "<tel:+123>"))
+
+
+class Directions(ConversationCase):
+    """[D-SDP-3] sendonly and recvonly bind content, and nothing else."""
+
+    def test_a_receiver_that_sends_content(self) -> None:
+        """[D-SDP-3] 415: a sender takes content of no type. The session goes on, and nothing is kept."""
+        self.begin()
+        session = self.opened()
+        self.network.run(session.lines[0].send(NOTICE))
+        theirs = self.session_of(self.bob).lines[0]
+        error = self.failed(theirs.send(NOTICE), Refused)
+        self.assertEqual((error.protocol, error.status), ("msrp", 415))
+        self.assertTrue(session.is_alive)
+        self.network.run(session.close())
+        self.assert_nothing_left()
+
+    def test_what_is_no_content_goes_against_it(self) -> None:
+        """[D-SDP-3] A receiver's bodiless SEND keeps the connection up, and its REPORT says that all has come."""
+        self.begin(alice={"transfer": Transfer(success_report=True)})
+        session = self.opened()
+        receipt = self.network.run(session.lines[0].send(NOTICE))
+        self.assertEqual(receipt.confirmed_by, ConfirmedBy.REPORT)
+        theirs = self.session_of(self.bob).lines[0].msrp
+        assert theirs is not None
+        theirs.greet()
+        self.network.settle(0.5)
+        self.assertEqual(self.ladder[-2:], ["bob SEND 1-0/0", "alice 200 OK"])
+        self.network.run(session.close())
+        self.assert_nothing_left()
