@@ -1,0 +1,152 @@
+"""Digest access authentication (RFC 7616, RFC 8760): challenges as they come, and the answer to one.
+
+Which challenges an account answers, and how often, is in `credentials`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import attrs
+
+from pushsvc.sip.headers import TOKEN, quoted, split_list, unquoted
+from pushsvc.sip.message import Response
+
+MAX_CHALLENGES = 16  # of one response: a chain of proxies, each with every algorithm there is
+
+ANSWERED_BY = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-Authorization"}
+"""Which header a challenge comes in, and which one its answer goes out in (RFC 3261 §22.2, §22.3)."""
+
+_HASHES = {
+    name: ours
+    for name, ours in (("MD5", "md5"), ("SHA-256", "sha256"), ("SHA-512-256", "sha512_256"))
+    if ours in hashlib.algorithms_available
+}
+_SESSION = "-SESS"
+_BROKEN = ""  # the name of what could not be read
+
+_is_token = re.compile(rf"[{TOKEN}]++").fullmatch
+_item = re.compile(
+    rf"(?:([{TOKEN}]++)[ \t]++)?([{TOKEN}]++)[ \t]*+=[ \t]*+"
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\x00-\x20\x7f",;<>\\]++)',
+    re.DOTALL,
+).fullmatch
+
+Directives = dict[str, str]
+
+
+@attrs.frozen
+class Account:
+    """Who we are to whoever challenges us. `realm` is the only one that is answered; "" answers any."""
+
+    user: str
+    password: str = attrs.field(repr=False)
+    realm: str = ""
+
+
+@attrs.frozen
+class Challenge:
+    """One Digest challenge. `header` is the one that answers it, `algorithm` is as written, "" where none is."""
+
+    header: str
+    realm: str
+    nonce: str
+    algorithm: str = ""
+    qop: tuple[str, ...] = ()
+    opaque: str | None = None
+    stale: bool = False
+
+    @classmethod
+    def read(cls, header: str, directives: Directives) -> Challenge | None:
+        """None for one that nobody can answer: without realm or nonce, or partly unreadable."""
+        if _BROKEN in directives or not directives.keys() >= {"realm", "nonce"}:
+            return None
+        options = tuple(each.lower() for each in split_list(directives.get("qop", "")))
+        return cls(
+            header,
+            directives["realm"],
+            directives["nonce"],
+            directives.get("algorithm", ""),
+            options,
+            directives.get("opaque"),
+            directives.get("stale", "").lower() == "true",
+        )
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether we know the algorithm, and how to protect what has to be protected: the request's line alone."""
+        if self._hash not in _HASHES:
+            return False
+        # What RFC 2069 had no word for needs a cnonce, and that there is only with qop.
+        return "auth" in self.qop if self.qop else not self._is_session
+
+    @property
+    def _hash(self) -> str:
+        return (self.algorithm.upper() or "MD5").removesuffix(_SESSION)
+
+    @property
+    def _is_session(self) -> bool:
+        return self.algorithm.upper().endswith(_SESSION)
+
+    def answer(self, account: Account, method: str, uri: str, cnonce: str, count: int) -> str:
+        """The value of its header, for a challenge that is supported. `count`: requests with this nonce, this included.
+
+        One nonce, one cnonce: with it the `-sess` algorithms have one session key as well (RFC 7616 §3.4.2).
+        """
+        secret = self._hashed(account.user, self.realm, account.password)
+        if self._is_session:
+            secret = self._hashed(secret, self.nonce, cnonce)
+        request = self._hashed(method, uri)
+        guarded = (f"{count:08x}", cnonce, "auth") if self.qop else ()
+        response = self._hashed(secret, self.nonce, *guarded, request)
+        directives = [
+            f"username={quoted(account.user)}",
+            f"realm={quoted(self.realm)}",
+            f"nonce={quoted(self.nonce)}",
+            f"uri={quoted(uri)}",
+            *([f"algorithm={self.algorithm}"] if self.algorithm else []),
+            f'response="{response}"',
+            *([f"qop=auth, nc={count:08x}", f"cnonce={quoted(cnonce)}"] if self.qop else []),
+            *([f"opaque={quoted(self.opaque)}"] if self.opaque is not None else []),
+        ]
+        return f"Digest {', '.join(directives)}"
+
+    def _hashed(self, *parts: str) -> str:
+        octets = ":".join(parts).encode("utf-8", "surrogateescape")
+        return hashlib.new(_HASHES[self._hash], octets, usedforsecurity=False).hexdigest()
+
+
+def challenges_of(response: Response) -> list[Challenge]:
+    """Every Digest challenge of a response that can be read, in its order. Other schemes are passed over."""
+    found = [
+        Challenge.read(answer, directives)
+        for name, answer in ANSWERED_BY.items()
+        for directives in _read(response.headers.all(name))
+    ]
+    return [challenge for challenge in found if challenge is not None][:MAX_CHALLENGES]
+
+
+def _read(values: Iterable[str]) -> list[Directives]:
+    """The directives of each Digest challenge, without quotes; several may stand in one field (RFC 9110 §11.6.1)."""
+    challenges: list[Directives] = []
+    for value in values:
+        current: Directives = {}
+        for item in split_list(value):
+            scheme, name, text = _parts(item)
+            if scheme is not None:
+                current = {}
+                if scheme.lower() == "digest":
+                    challenges.append(current)
+            if name is not None:
+                current[_BROKEN if name in current else name] = text
+    return challenges
+
+
+def _parts(item: str) -> tuple[str | None, str | None, str]:
+    """The scheme that begins here, and one directive; `_BROKEN` names what is neither."""
+    found = _item(item)
+    if found is None:
+        return (item, None, "") if _is_token(item) else (None, _BROKEN, "")
+    return found[1], found[2].lower(), unquoted(found[3])
