@@ -45,15 +45,26 @@ class DeliveryError(PushsvcError):
 
 
 class Refused(DeliveryError):
-    """The peer said no. `status` is its SIP or MSRP status, `retry_after` its wish in seconds."""
+    """The peer said no. `status` is its SIP or MSRP status, `reason` its phrase, `retry_after` its wish in seconds.
+
+    `why` is what we have to add, for people: "" where the status says everything.
+    """
 
     def __init__(
-        self, status: int, reason: str, *, protocol: str = "sip", retry: bool = False, retry_after: float | None = None
+        self,
+        status: int,
+        reason: str,
+        *,
+        protocol: str = "sip",
+        retry: bool = False,
+        retry_after: float | None = None,
+        why: str = "",
     ) -> None:
         super().__init__(reason, retry=retry)
         self.status = status
         self.protocol = protocol
         self.retry_after = retry_after
+        self.why = why
 
 
 class TimedOut(DeliveryError):

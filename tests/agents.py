@@ -19,6 +19,7 @@ from pushsvc.net.observer import Observer, Observers
 from pushsvc.net.tls import Tls
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
+from pushsvc.sip.digest import Account
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
 from tests.identities import identity_of
@@ -86,6 +87,7 @@ class Agent:
         transfer: Transfer | None = None,
         names: dict[str, list[str]] | None = None,
         max_sessions: int = 2000,
+        account: Account | None = None,
         **floors: Any,
     ) -> None:
         self.network = network
@@ -96,7 +98,7 @@ class Agent:
         names = names or {}
         observer = Observers(observers)
         self.settings = Settings()
-        self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, advertise=address)
+        self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, address, account=account)
         self.tls = tls or Tls(identity or identity_of(name))
         settings = MsrpSettings(transfer=transfer or Transfer())
         self.msrp = MsrpEndpoint(

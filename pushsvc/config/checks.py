@@ -64,6 +64,8 @@ def _sip(config: Config) -> Iterator[Finding]:
         )
     if sip.advertise and not _is_host(sip.advertise):
         yield _finding(f"{show(sip.advertise)} is not a host", "a name or an address, without port", "sip.advertise")
+    if not sip.auth_user.isprintable():
+        yield _finding(f"{show(sip.auth_user)} cannot stand in a header", "", "sip.auth_user")
     proxy = sip.outbound_proxy
     if proxy and proxy.transport not in (None, "udp", "tcp", "tls"):
         yield _finding(f'transport "{proxy.transport}" is not known', "udp, tcp or tls", "sip.outbound_proxy")

@@ -5,7 +5,7 @@ Dialogs and sessions live above, in `sessions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -25,6 +25,8 @@ from pushsvc.net.sip_streams import SipStreams
 from pushsvc.net.sip_transport import UdpTransport
 from pushsvc.net.tls import Tls
 from pushsvc.sip.codec import encode
+from pushsvc.sip.credentials import CHALLENGED, Attempt, Credentials
+from pushsvc.sip.digest import Account
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
@@ -48,11 +50,15 @@ Make = Callable[[Via], Request]
 
 @attrs.frozen
 class Exchange:
-    """A request of ours as it went out at last, the hop that answered, and its final response."""
+    """A request of ours as it went out at last, the hop that answered, and its final response.
+
+    `why` says why a challenge could not be answered; "" for every other response.
+    """
 
     request: Request
     hop: Hop
     response: Response
+    why: str = ""
 
 
 class UserAgent:
@@ -74,6 +80,7 @@ class UserAgent:
         settings: Settings,
         advertise: str = "",
         tls: Tls | None = None,
+        account: Account | None = None,
     ) -> None:
         self.on_request: Callable[[Request, Hop], None] = lambda request, source: None
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
@@ -82,6 +89,7 @@ class UserAgent:
         self._locator = locator
         self._observer = observer
         self._advertise = advertise
+        self._account = account
         self._layer = TransactionLayer(settings, tokens)
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
@@ -139,29 +147,41 @@ class UserAgent:
 
     # -- requests of ours
 
-    async def request(self, make: Make, next_hop: SipUri, provisional: Provisional | None = None) -> Exchange:
+    def credentials(self) -> Credentials:
+        """Those of our account, for the requests of one Call-ID."""
+        return Credentials(self._account, self._tokens)
+
+    async def request(
+        self,
+        make: Make,
+        next_hop: SipUri,
+        provisional: Provisional | None = None,
+        credentials: Credentials | None = None,
+        next_number: Callable[[], int] | None = None,
+    ) -> Exchange:
         """Send what `make` builds for a Via; its final answer.
 
-        Addresses of the next hop are tried in turn until one answers, and is not overloaded (503). Cancelling the
-        Deferred that waits for this withdraws an INVITE: CANCEL goes out once a provisional answer has come, and a
-        2xx that crosses it goes to `on_stray`. Raises TimedOut, Unreachable, or Withdrawn when we are stopped.
+        Addresses of the next hop are tried in turn until one answers, and is not overloaded (503). A challenge is
+        answered with `credentials`, under the CSeq number that `next_number` gives: without them, with such as nobody
+        has used before, and the next number. Cancelling the Deferred that waits for this withdraws an INVITE: CANCEL
+        goes out once a provisional answer has come, and a 2xx that crosses it goes to `on_stray`. Raises TimedOut,
+        Unreachable, or Withdrawn when we are stopped.
         """
-        overloaded: Exchange | None = None
-        failure: DeliveryError | None = None
-        for hop in self._ailing.last(await self._locator.locate(next_hop)):
-            tried = await self._try(make, hop, provisional)
-            if isinstance(tried, DeliveryError):
-                self._ailing.failed(hop)
-                failure = tried
-            elif tried.response.status == 503:
-                self._ailing.failed(hop, retry_after_of(tried.response))
-                overloaded = tried
-            else:
-                self._ailing.answered(hop)
-                return tried
-        if overloaded is not None:
-            return overloaded
-        raise failure or Unreachable("no hop to try")
+        attempt = Attempt(credentials or self.credentials())
+        hops = self._ailing.last(await self._locator.locate(next_hop))
+        while True:
+            exchange = await self._answered(lambda via: attempt.dressed(make(via)), hops, provisional)
+            if exchange.response.status not in CHALLENGED:
+                return exchange
+            why = attempt.challenged(exchange.response)
+            if why is not None:
+                call_id = exchange.request.call_id
+                self.log.warn("a challenge cannot be answered: {reason}", reason=why, call_id=call_id)
+                return attrs.evolve(exchange, why=why)
+            number = exchange.request.cseq.number + 1
+            attempt.renumber(number if next_number is None else next_number())
+            # Whoever asked knows its nonce; another address of the same name may not.
+            hops = [exchange.hop, *(hop for hop in hops if hop != exchange.hop)]
 
     def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
         """Keep the connection to this hop up by pings; `lost` is told when it is gone. False: there is none."""
@@ -250,6 +270,25 @@ class UserAgent:
 
     def _start(self, request: Request, hop: Hop) -> None:
         self._driver.run(self._layer.request(request, hop, self._reactor.seconds()))
+
+    async def _answered(self, make: Make, hops: Sequence[Hop], provisional: Provisional | None) -> Exchange:
+        """The first answer of these addresses that is not an excuse."""
+        overloaded: Exchange | None = None
+        failure: DeliveryError | None = None
+        for hop in hops:
+            tried = await self._try(make, hop, provisional)
+            if isinstance(tried, DeliveryError):
+                self._ailing.failed(hop)
+                failure = tried
+            elif tried.response.status == 503:
+                self._ailing.failed(hop, retry_after_of(tried.response))
+                overloaded = tried
+            else:
+                self._ailing.answered(hop)
+                return tried
+        if overloaded is not None:
+            return overloaded
+        raise failure or Unreachable("no hop to try")
 
     async def _try(self, make: Make, hop: Hop, provisional: Provisional | None) -> Exchange | DeliveryError:
         """One address, over the transports that fit."""

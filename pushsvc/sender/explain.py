@@ -13,11 +13,14 @@ Said = tuple[str, str]
 """What it means, and what to try."""
 
 SIP: Mapping[int, Said] = {
-    401: ("The other side wants credentials that we do not have.", "Check sip.auth_user and sip.auth_password."),
+    401: (
+        "The other side wants credentials, and ours are none, or wrong.",
+        "Check sip.auth_user and sip.auth_password.",
+    ),
     403: ("The other side does not let us send to this address.", "Ask its operator to allow our identity."),
     404: ("The other side knows no such user.", "Check the address."),
     406: ("The device takes nothing of the kind that was offered.", "Send another media type."),
-    407: ("A proxy wants credentials that we do not have.", "Check sip.auth_user and sip.auth_password."),
+    407: ("A proxy wants credentials, and ours are none, or wrong.", "Check sip.auth_user and sip.auth_password."),
     408: ("The device did not answer in time.", "It may be off or out of reach; we try again by ourselves."),
     413: ("The content is too large for the other side.", "Send something smaller."),
     415: ("The device does not take this media type.", "Send another media type."),

@@ -68,7 +68,7 @@ class Message:
         exchange = await self._ways.sessions.ask(lambda via: self._request(via, body), next_hop)
         response = exchange.response
         if response.status >= 300:
-            return self.result(str(exchange.hop), response.status, response.reason, refusal(response))
+            return self.result(str(exchange.hop), response.status, response.reason, refusal(exchange))
         return self.result(str(exchange.hop), response.status, response.reason)
 
     def result(

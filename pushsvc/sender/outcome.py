@@ -208,7 +208,8 @@ def _failure(result: AttemptResult, files: Sequence[FileResult | None]) -> tuple
             # RFC 3261 §21.4.11: with a Retry-After it is too large for the moment only.
             if refused.status == 413 and _wish(result) is not None:
                 state = _LATER
-            return state, _line(f"{_PREFIX.get(refused.protocol, '')}{refused.status} {refused.reason}")
+            why = f": {refused.why}" if refused.why else ""
+            return state, _line(f"{_PREFIX.get(refused.protocol, '')}{refused.status} {refused.reason}{why}")
         case Withdrawn() as withdrawn:
             return _LATER, _line(withdrawn.reason)
         case DeliveryError() as error if not isinstance(error, Refused):

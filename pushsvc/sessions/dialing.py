@@ -57,6 +57,7 @@ class Dialing:
         self._forget = forget
         self._tag = floors.tokens.word(16)
         self._cseq = 0
+        self._credentials = floors.agent.credentials()
         self._interval = call.session_expires
         self._min_se = SHORTEST
         active = call.setup == "active"
@@ -68,7 +69,7 @@ class Dialing:
         try:
             exchange = await self._answered(offer)
             if exchange.response.status >= 300:
-                raise refusal(exchange.response)
+                raise refusal(exchange)
             session = self._made(offer, exchange)
         except BaseException:
             for msrp in self._msrp:
@@ -89,13 +90,22 @@ class Dialing:
     async def _answered(self, offer: sdp.Description) -> Exchange:
         call, body = self._call, sdp.format(offer)
         for _ in range(INTERVAL_TRIES):
-            self._cseq += 1
+            self._next_number()
             exchange = await invite(
-                self._floors, lambda via: self._request(via, body), call.route or call.target, call.answer_timeout
+                self._floors,
+                lambda via: self._request(via, body),
+                call.route or call.target,
+                call.answer_timeout,
+                self._credentials,
+                self._next_number,
             )
             if exchange.response.status != 422 or not self._raised(exchange):
                 break
         return exchange
+
+    def _next_number(self) -> int:
+        self._cseq += 1
+        return self._cseq
 
     def _raised(self, exchange: Exchange) -> bool:
         """Whether the 422 says what would be enough, and it is more than we asked for (RFC 4028 §7.3)."""
@@ -125,6 +135,7 @@ class Dialing:
             fields=self._call.describe(dialog.contact, self._interval, self._min_se),
             timer=SessionTimer.agreed_by_answer(exchange.response),
             peer_allows=tuple(exchange.response.headers.values("allow")),
+            credentials=self._credentials,
         )
         lines = [Line(view, msrp) for view, msrp in zip(sdp.media(offer), self._msrp, strict=True)]
         session = Session(self._floors, standing, lines, self._forget, patience=self._call.answer_timeout)

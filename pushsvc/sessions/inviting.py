@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import CancelledError, Deferred
 
 from pushsvc.errors import TimedOut
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.user_agent import Exchange, Make
 from pushsvc.sessions.floors import Floors
+from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.message import Response
 from pushsvc.sip.uri import SipUri
 
 
-async def invite(floors: Floors, make: Make, next_hop: SipUri, patience: float) -> Exchange:
+async def invite(
+    floors: Floors,
+    make: Make,
+    next_hop: SipUri,
+    patience: float,
+    credentials: Credentials,
+    next_number: Callable[[], int],
+) -> Exchange:
     """The final answer; see `UserAgent.request`. Cancelling withdraws the INVITE.
 
     A client has no timer of its own once a provisional answer came (RFC 3261 §17.1.1): `patience` is how many
@@ -30,7 +40,7 @@ async def invite(floors: Floors, make: Make, next_hop: SipUri, patience: float) 
             alarm.after(patience)
 
     alarm = Alarm(floors.clock, withdraw)
-    asking = Deferred.fromCoroutine(floors.agent.request(make, next_hop, proceeding))
+    asking = Deferred.fromCoroutine(floors.agent.request(make, next_hop, proceeding, credentials, next_number))
     try:
         return await asking
     except CancelledError:

@@ -79,4 +79,5 @@ class Opening:
 
     def _standing(self, ours: sdp.Description, fields: Fields) -> Standing:
         allows = tuple(self._request.headers.values("allow"))
-        return Standing(self._dialog, ours, self._offer, fields, self._timer, allows)
+        credentials = self._floors.agent.credentials()
+        return Standing(self._dialog, ours, self._offer, fields, self._timer, allows, credentials=credentials)

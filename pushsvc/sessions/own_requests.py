@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from pushsvc.errors import Unreachable
+from pushsvc.net.user_agent import Exchange
 from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite
@@ -53,14 +54,14 @@ class OwnRequests:
 
         Raises Refused, TimedOut, Unreachable.
         """
-        response = await self._refresh(method, body)
-        if response.status == TOO_SHORT and self._lengthened(response):
-            response = await self._refresh(method, body)
-        if response.status >= 300:
-            raise refusal(response)
-        self._standing.granted(response)
+        exchange = await self._refresh(method, body)
+        if exchange.response.status == TOO_SHORT and self._lengthened(exchange.response):
+            exchange = await self._refresh(method, body)
+        if exchange.response.status >= 300:
+            raise refusal(exchange)
+        self._standing.granted(exchange.response)
         self._tell_refreshed()
-        return response
+        return exchange.response
 
     async def bye(self) -> None:
         """The answer does not matter (rule A-27). Raises TimedOut or Unreachable without one."""
@@ -73,8 +74,10 @@ class OwnRequests:
         if len(self._acknowledging) > REMEMBERED:
             del self._acknowledging[min(self._acknowledging)]
         acknowledging.won(response)
-        dialog = self._standing.dialog
-        ack, hop = await self._floors.agent.acknowledge(lambda via: dialog.ack(number, via), dialog.next_hop_uri())
+        dialog, credentials = self._standing.dialog, self._standing.credentials.of_invite(number)
+        ack, hop = await self._floors.agent.acknowledge(
+            lambda via: dialog.ack(number, via, credentials), dialog.next_hop_uri()
+        )
         acknowledging.acknowledged(ack, hop)
 
     def repeated(self, response: Response) -> Response | None:
@@ -88,7 +91,7 @@ class OwnRequests:
 
     # -- ours
 
-    async def _refresh(self, method: str, body: bytes) -> Response:
+    async def _refresh(self, method: str, body: bytes) -> Exchange:
         if self._stopped:
             raise Unreachable("the session is ending")
         return await self._ask(method, self._standing.request_fields(with_body=bool(body)), body)
@@ -101,14 +104,16 @@ class OwnRequests:
         self._standing.timer = attrs.evolve(timer, interval=enough)
         return True
 
-    async def _ask(self, method: str, fields: Fields, body: bytes) -> Response:
-        number = self._standing.next_number()
-        next_hop = self._standing.dialog.next_hop_uri()
+    async def _ask(self, method: str, fields: Fields, body: bytes) -> Exchange:
+        standing = self._standing
+        number = standing.next_number()
+        next_hop = standing.dialog.next_hop_uri()
 
         def make(via: Via) -> Request:  # the same number over every hop that is tried
-            before = attrs.evolve(self._standing.dialog, local_cseq=number - 1)
+            before = attrs.evolve(standing.dialog, local_cseq=number - 1)
             return before.request(method, via, fields, body)[0]
 
         if method == "INVITE":
-            return (await invite(self._floors, make, next_hop, self._patience)).response
-        return (await self._floors.agent.request(make, next_hop)).response
+            patience = self._patience
+            return await invite(self._floors, make, next_hop, patience, standing.credentials, standing.next_number)
+        return await self._floors.agent.request(make, next_hop, None, standing.credentials, standing.next_number)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pushsvc.errors import Refused
-from pushsvc.sip.message import Response
+from pushsvc.net.user_agent import Exchange
 from pushsvc.sip.retry_after import retry_after_of
 
 # 482: one INVITE of ours arrived by two ways, after its connection broke; the next one has a Call-ID of its own.
 WORTH_ANOTHER_TRY = (408, 480, 482, 486, 491, 500, 502, 503, 504)
 
 
-def refusal(response: Response) -> Refused:
+def refusal(exchange: Exchange) -> Refused:
     """The answer as the error that it is for whoever asked."""
+    response = exchange.response
     retry = response.status in WORTH_ANOTHER_TRY
-    return Refused(response.status, response.reason, retry=retry, retry_after=retry_after_of(response))
+    after = retry_after_of(response)
+    return Refused(response.status, response.reason, retry=retry, retry_after=after, why=exchange.why)

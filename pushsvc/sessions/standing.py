@@ -7,6 +7,7 @@ import attrs
 from pushsvc import sdp
 from pushsvc.errors import BadMessage
 from pushsvc.sessions.fields import Fields, later
+from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.message import Request, Response
 from pushsvc.sip.session_timer import SessionTimer
@@ -18,7 +19,7 @@ class Standing:
     """Facts that change while a session lives. `ours` and `theirs` are the descriptions agreed to last.
 
     `theirs` is None until the answer to our first offer has come; `fields` are the headers of the INVITE or 200 that
-    made the session.
+    made the session; `credentials` those that our requests carry.
     """
 
     dialog: Dialog
@@ -27,6 +28,7 @@ class Standing:
     fields: Fields
     timer: SessionTimer | None
     peer_allows: tuple[str, ...] = ()
+    credentials: Credentials = attrs.field(kw_only=True)
 
     def heard(self, request: Request) -> SipUri:
         """Count a request of the peer; gives the target that it asks for, which moves only once it is granted.

@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from pushsvc.errors import BadMessage, DeliveryError
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions.repeats import Acknowledging
+from pushsvc.sip.credentials import credentials_of
 from pushsvc.sip.dialog import Dialog, DialogId, dialog_id
 from pushsvc.sip.message import Request, Response
 
@@ -42,8 +43,9 @@ class Unwanted:
         acknowledging.won(response)
         try:
             dialog = Dialog.from_answer(invite, response)
+            credentials = credentials_of(invite)
             acknowledging.acknowledged(
-                *await agent.acknowledge(lambda via: dialog.ack(number, via), dialog.next_hop_uri())
+                *await agent.acknowledge(lambda via: dialog.ack(number, via, credentials), dialog.next_hop_uri())
             )
             await agent.request(lambda via: dialog.request("BYE", via)[0], dialog.next_hop_uri())
         except (BadMessage, DeliveryError) as error:

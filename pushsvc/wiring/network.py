@@ -24,6 +24,7 @@ from pushsvc.net.tls import Tls
 from pushsvc.net.tokens import RandomTokens
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
+from pushsvc.sip.digest import Account
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.unbuilt import ignored
@@ -67,8 +68,9 @@ class Network:
             min_version=config.tls.min_version.value,
             authority=str(config.tls.ca) if config.tls.ca is not None else None,
         )
+        advertise = advertised(config, config.sip.listen)
         self.agent = UserAgent(
-            reactor, self.tokens, locator, observer, settings, advertised(config, config.sip.listen), self._tls
+            reactor, self.tokens, locator, observer, settings, advertise, self._tls, account_of(config)
         )
         self.msrp = MsrpEndpoint(
             reactor,
@@ -130,6 +132,14 @@ def identity_of(config: Config, now: float) -> Identity:
 def in_clear(config: Config) -> list[Listen]:
     """Where fingerprints come in that only the network vouches for (requirements E.10 rule 5)."""
     return [listen for listen in config.sip.listen if listen.transport != "tls" and not listen.loopback]
+
+
+def account_of(config: Config) -> Account | None:
+    """Who we are to whoever challenges us; None without a password."""
+    sip = config.sip
+    if sip.auth_password is None:
+        return None
+    return Account(sip.credentials_user, sip.auth_password.value(), sip.realm)
 
 
 def advertised(config: Config, listen: Sequence[Listen]) -> str:

@@ -9,7 +9,5 @@ from pushsvc.config.shared import Config
 
 def ignored(config: Config) -> Iterator[str]:
     """The keys that are set and have no effect in this version."""
-    if config.sip.auth_password is not None:
-        yield "sip.auth_password"
     if config.msrp.relay is not None:
         yield "msrp.relay"

@@ -34,6 +34,11 @@ class Identity(ConfigCase):
             's.toml:2: sip.outbound_proxy: transport "sctp" is not known; udp, tcp or tls',
         )
 
+    def test_the_user_can_stand_in_a_header(self) -> None:
+        """Found at the start, not by the first challenge."""
+        self.assertEqual(self.sender_mistakes('[sip]\nauth_user = "j\u00f8n \\"x\\""'), [])
+        self.assert_named(self.sender_mistakes('[sip]\nauth_user = "a\\nb"'), "s.toml:2: sip.auth_user: ")
+
     def test_the_service_is_a_urn_or_nothing(self) -> None:
         """It is put between quotes in a header."""
         self.assertEqual(self.sender_mistakes('[sip]\nservice = ""'), [])

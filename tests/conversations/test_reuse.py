@@ -393,7 +393,7 @@ class Interrupted(ReuseCase):
         offer = self.alice_said.requests("INVITE")[0].body
         kind = [("Content-Type", "application/sdp")]
         for fields, body, status in (([], b"", 200), (kind, offer, 500)):
-            response = self.run_story(session._requests._ask("UPDATE", fields, body))
+            response = self.run_story(session._requests._ask("UPDATE", fields, body)).response
             self.assertEqual(response.status, status)
         self.assertIsNotNone(response.headers.get("retry-after"))
         self.bob.accept(invitation, self.kept)
@@ -404,7 +404,7 @@ class Interrupted(ReuseCase):
     def test_a_second_invite_before_the_first_is_answered(self) -> None:
         """[D-SIP-6] 500 with Retry-After; the first goes on."""
         session, offering, invitation, events = self.asked()
-        response = self.run_story(session._requests._ask("INVITE", [], b""))
+        response = self.run_story(session._requests._ask("INVITE", [], b"")).response
         self.assertEqual(response.status, 500)
         self.assertIn(int(response.headers.get("retry-after") or "-1"), range(11))
         self.bob.accept(invitation, self.kept)
@@ -443,7 +443,7 @@ class Foreign(ReuseCase):
             self.assertIn(old, body)
             body = body.replace(old, new)
         fields = session._standing.request_fields(with_body=True)
-        response = self.run_story(session._requests._ask("INVITE", fields, body))
+        response = self.run_story(session._requests._ask("INVITE", fields, body)).response
         if response.status != 200:
             return int(response.status)
         self.run_story(session._requests.acknowledge(response))

@@ -8,11 +8,20 @@ from pushsvc.errors import TimedOut, Unreachable
 from pushsvc.net.ailing import REST
 from pushsvc.net.sip_transport import IDLE_SECONDS
 from pushsvc.sip.codec import StreamParser, encode
+from pushsvc.sip.digest import Account
 from pushsvc.sip.hop import Hop
-from pushsvc.sip.message import Request
+from pushsvc.sip.message import Request, Response
 from tests.net.sides import BOB, CAROL, PORT, AgentTest, Side
 from tests.sip.values import make_request, make_response
 from tests.wires import listening
+
+
+def challenge_or_ok(request: Request) -> Response:
+    """A server that wants to see credentials, whichever."""
+    if "Authorization" in request.headers:
+        return make_response(request)
+    challenge = ("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
+    return make_response(request, 401, headers=[challenge])
 
 
 class BigRequests(AgentTest):
@@ -37,6 +46,17 @@ class BigRequests(AgentTest):
         for size, transport in ((1300, "udp"), (1301, "tcp")):
             exchange = self.result(self.alice.ask(size=size - head, cseq=size))
             self.assertEqual(exchange.hop.transport, transport, size)
+
+    def test_with_the_credentials_it_may_be_too_big(self) -> None:
+        """[D-SIP-1] [D-SIP-9] Then the second one goes by TCP, counted once."""
+        bob = Side(self.network, BOB)
+        bob.answer = lambda request, source: bob.agent.respond(challenge_or_ok(request))
+        alice = Side(self.network, "192.0.2.9", account=Account("alice", "secret"))
+        exchange = self.network.run(alice.ask(size=900))
+        self.assertEqual([hop.transport for _, hop in bob.requests], ["udp", "tcp"])
+        self.assertIn("nc=00000001", exchange.request.headers.get("Authorization") or "")
+        self.assertEqual(exchange.request.cseq.number, 2)
+        self.assert_nothing_left(alice, bob)
 
     def test_fall_back_to_udp_where_tcp_is_refused(self) -> None:
         """[D-SIP-1] A receiver without TCP is reached all the same."""
@@ -122,6 +142,16 @@ class SeveralAddresses(AgentTest):
         bob.answering(486)
         exchange = self.result(self.alice.ask(to="sip:bob@both.example.com"))
         self.assertEqual((exchange.response.status, exchange.hop.host), (486, BOB))
+
+    def test_credentials_go_to_whoever_asked(self) -> None:
+        """[D-SIP-9] A nonce may be known to one address only, and a silent first one is not waited for again."""
+        bob = Side(self.network, BOB)
+        bob.answer = lambda request, source: bob.agent.respond(challenge_or_ok(request))
+        alice = Side(self.network, "192.0.2.9", account=Account("alice", "secret"))
+        exchange = self.network.run(alice.ask(to="sip:bob@both.example.com"))
+        self.assertEqual((exchange.response.status, exchange.hop.host), (200, BOB))
+        self.assertLess(self.network.clock.seconds(), 33)
+        self.assertEqual([each.cseq.number for each, _ in bob.requests], [1, 2])
 
     def test_if_all_are_overloaded_that_is_the_answer(self) -> None:
         """[D-SIP-10] Retry-After says when to come again; a dead second half does not hide it."""

@@ -85,6 +85,14 @@ class Statuses(SynchronousTestCase):
         self.assertEqual(verdict(refused(486)).reason, "486 No")
         self.assertEqual(verdict(refused(413, "msrp")).reason, "MSRP 413 No")
 
+    def test_the_reason_says_what_we_know_better(self) -> None:
+        """[D-SIP-9] Nobody finds a wrong password by the word Unauthorized."""
+        failure = Refused(401, "Unauthorized", why='wrong user or password for realm "example.com"')
+        self.assertEqual(
+            verdict(AttemptResult(failure=failure)),
+            Outcome(State.UNDELIVERABLE, '401 Unauthorized: wrong user or password for realm "example.com"'),
+        )
+
     def test_a_reason_phrase_cannot_forge_lines(self) -> None:
         """It ends up in logs, tables and terminals."""
         nasty = AttemptResult(failure=Refused(403, "No\r\nInfo: all\x1b[2J  is\u2028well" + "!" * 500))

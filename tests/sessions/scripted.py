@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from pushsvc.net.user_agent import Exchange, Make
 from pushsvc.sessions.floors import Floors
+from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, reply_to
@@ -28,7 +29,12 @@ class ScriptedAgent:
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
 
-    async def request(self, make: Make, next_hop: SipUri, provisional: Any = None) -> Exchange:
+    def credentials(self) -> Credentials:
+        return Credentials(None, CountedTokens("c"))
+
+    async def request(
+        self, make: Make, next_hop: SipUri, provisional: Any = None, credentials: Any = None, next_number: Any = None
+    ) -> Exchange:
         request = self._made(make, next_hop)
         answered: Deferred[Response] = Deferred(lambda _: self.withdrawn.append(request))
         self._waiting.append((request, answered, provisional))

@@ -21,7 +21,7 @@ class Patience(SynchronousTestCase):
         self.clock, self.agent = Clock(), ScriptedAgent()
         make = an_invite().with_via
         self.asking: Deferred[Exchange] = Deferred.fromCoroutine(
-            invite(floors_on(self.agent, self.clock), make, BOB, patience=30.0)
+            invite(floors_on(self.agent, self.clock), make, BOB, 30.0, self.agent.credentials(), lambda: 2)
         )
 
     def test_the_final_answer_is_given(self) -> None:

@@ -10,10 +10,12 @@ from pushsvc import sdp
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.sessions.fields import Fields, opening_request
 from pushsvc.sessions.standing import Standing
+from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Headers, Via
 from pushsvc.sip.message import Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
+from tests.tokens import CountedTokens
 
 VIA = Via("UDP", "192.0.2.10", 5060, (("branch", "z9hG4bKa"),))
 BOB = SipUri.parse("sip:bob@192.0.2.20")
@@ -74,7 +76,8 @@ def callers_standing(*names: str) -> Standing:
     ours = offer(*names)
     request = invite(sdp.format(ours))
     response = accepted(request)
-    return Standing(Dialog.from_answer(request, response), ours, answer(ours), FIELDS, None)
+    dialog, credentials = Dialog.from_answer(request, response), Credentials(None, CountedTokens("c"))
+    return Standing(dialog, ours, answer(ours), FIELDS, None, credentials=credentials)
 
 
 def within(dialog: Dialog, method: str, number: int = 1, *headers: tuple[str, str], body: bytes = b"") -> Request:

@@ -9,11 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Msrp, Sip
-from pushsvc.config.values import Listen
+from pushsvc.config.values import Listen, Secret
 from pushsvc.errors import ConfigErrors
 from pushsvc.net.observer import Observers
+from pushsvc.sip.digest import Account
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.network import Network, Product
+from pushsvc.wiring.network import Network, Product, account_of
 from tests import sim
 
 LOOPBACK = (Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5061))
@@ -73,6 +74,18 @@ class TheNetworkSide(SynchronousTestCase):
         plain, tls = Listen("tcp", "127.0.0.1", 0), Listen("tls", "127.0.0.1", 0)
         for listen, secure in (((plain,), False), ((tls,), True), ((plain, tls), True), ((), True)):
             self.assertIs(self.network(msrp=Msrp(listen=listen, allow_plain=True)).secure, secure)
+
+    def test_who_we_are_to_whoever_challenges_us(self) -> None:
+        """[D-SIP-9] [F-18] The user of the identity where none is named; nobody without a password."""
+        alice = SipUri.parse("sip:alice@example.com")
+        for sip, account in (
+            (Sip(identity=alice), None),
+            (Sip(identity=alice, auth_user="al"), None),
+            (Sip(identity=alice, auth_password=Secret("x")), Account("alice", "x")),
+            (Sip(identity=alice, auth_user="al", auth_password=Secret("x"), realm="r"), Account("al", "x", "r")),
+        ):
+            self.assertEqual(account_of(ReceiverConfig(sip=sip)), account)
+        self.assertEqual(self.network(sip=sip).agent._account, account)
 
     def test_our_own_certificate_stays_the_same(self) -> None:
         """Its fingerprint is what peers may have pinned."""

@@ -3,8 +3,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.config.receiver import ReceiverConfig
-from pushsvc.config.shared import Msrp, Sip
-from pushsvc.config.values import Secret
+from pushsvc.config.shared import Msrp
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.wiring.unbuilt import ignored
 
@@ -14,8 +13,7 @@ class NotYet(SynchronousTestCase):
 
     def test_settings_without_effect_are_named(self) -> None:
         config = ReceiverConfig(
-            sip=Sip(auth_password=Secret("x")),
             msrp=Msrp(relay=MsrpUri.parse("msrps://relay.example.com:2855;tcp")),
         )
-        self.assertEqual(list(ignored(config)), ["sip.auth_password", "msrp.relay"])
+        self.assertEqual(list(ignored(config)), ["msrp.relay"])
         self.assertEqual(list(ignored(ReceiverConfig())), [])

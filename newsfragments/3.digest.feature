@@ -1,0 +1,1 @@
+Challenges of servers and proxies (401, 407) are answered with `sip.auth_user` and `sip.auth_password`, for INVITE, MESSAGE and everything inside a session; what cannot be answered ends the push at once and says why.
