@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
+
 from pushsvc import push
 from pushsvc.errors import DeliveryError
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
 from pushsvc.sender.outbox_records import Submission
 from pushsvc.sender.ways import Ways
-from pushsvc.sessions import opening_request, refusal
+from pushsvc.sessions import Exchange, opening_request, redirected, refusal
 from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request
@@ -44,6 +46,7 @@ class Message:
         self._job = job
         self._call_id = ways.tokens.word(24)
         self._tag = ways.tokens.word(16)
+        self._number = 0  # of CSeq
         self._target = SipUri.parse(job.to)
         self._fields = ways.caller.message(job, ways.clock.seconds()) if len(job.contents) == 1 else []
 
@@ -56,7 +59,7 @@ class Message:
             return "a MESSAGE carries one content"
         if job.size > push.MAX_MESSAGE:
             return f"{job.size} octets do not fit into a MESSAGE"
-        if not push.fits_message(len(encode(self._request(LONGEST_VIA, bytes(job.size))))):
+        if not push.fits_message(len(encode(self._request(self._target, 1, LONGEST_VIA, bytes(job.size))))):
             return f"the request would be larger than {push.MAX_MESSAGE} octets"
         return None
 
@@ -64,8 +67,7 @@ class Message:
         """200 is delivery, 202 is somebody's promise. Raises Refused, TimedOut or Unreachable."""
         body = self._job.contents[0].path.read_bytes()
         self._ways.began(self._call_id, self._job)
-        next_hop = self._ways.caller.route or self._target
-        exchange = await self._ways.sessions.ask(lambda via: self._request(via, body), next_hop)
+        exchange = await redirected(self._target, lambda target: self._asked(target, body))
         response = exchange.response
         if response.status >= 300:
             return self.result(str(exchange.hop), response.status, response.reason, refusal(exchange))
@@ -94,8 +96,19 @@ class Message:
             failure=failure,
         )
 
-    def _request(self, via: Via, body: bytes) -> Request:
-        caller = self._ways.caller
+    def _asked(self, target: SipUri, body: bytes) -> Deferred[Exchange]:
+        number = self._next_number()
+        next_hop = self._ways.caller.route or target
+        return self._ways.sessions.ask(
+            lambda via: self._request(target, number, via, body), next_hop, self._next_number
+        )
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _request(self, target: SipUri, number: int, via: Via, body: bytes) -> Request:
+        route = self._ways.caller.route
         return opening_request(
-            "MESSAGE", self._target, via, self._tag, self._call_id, 1, self._fields, body, route=caller.route
+            "MESSAGE", target, via, self._tag, self._call_id, number, self._fields, body, route=route
         )

@@ -8,12 +8,14 @@ from pushsvc.msrp.outgoing import ConfirmedBy
 from pushsvc.net.msrp_receiving import Wanted
 from pushsvc.net.msrp_sending import Progress
 from pushsvc.net.observer import Direction
+from pushsvc.net.user_agent import Exchange
 from pushsvc.sessions.dialing import Call
 from pushsvc.sessions.fields import opening_request
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.line import Line
 from pushsvc.sessions.manager import Sessions
+from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.take import Take
@@ -23,6 +25,7 @@ __all__ = [
     "ConfirmedBy",
     "Direction",
     "Ended",
+    "Exchange",
     "Floors",
     "Invitation",
     "Line",
@@ -33,5 +36,6 @@ __all__ = [
     "Take",
     "Wanted",
     "opening_request",
+    "redirected",
     "refusal",
 ]

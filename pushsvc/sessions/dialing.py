@@ -13,6 +13,7 @@ from pushsvc.sessions.fields import Fields, opening_request
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.session import Session
 from pushsvc.sessions.standing import Standing
@@ -66,8 +67,9 @@ class Dialing:
     async def dial(self) -> Session:
         """The session, open. Raises Refused, TimedOut or Unreachable; whatever was begun is ended then."""
         offer = self._offer()
+        body = sdp.format(offer)
         try:
-            exchange = await self._answered(offer)
+            exchange = await redirected(self._call.target, lambda target: self._answered(target, body))
             if exchange.response.status >= 300:
                 raise refusal(exchange)
             session = self._made(offer, exchange)
@@ -87,14 +89,18 @@ class Dialing:
         local = self._floors.local_end(secure=self._call.secure, setup=self._call.setup)
         return sdp.offer(local, files, (self._floors.session_number(), 1))
 
-    async def _answered(self, offer: sdp.Description) -> Exchange:
-        call, body = self._call, sdp.format(offer)
+    async def _answered(self, target: SipUri, body: bytes) -> Exchange:
+        """The final answer of this target, however short an interval it takes."""
+        call = self._call
+        if call.route is None:
+            # Who sent us on is not whom our credentials are for.
+            self._credentials = self._floors.agent.credentials()
         for _ in range(INTERVAL_TRIES):
             self._next_number()
             exchange = await invite(
                 self._floors,
-                lambda via: self._request(via, body),
-                call.route or call.target,
+                lambda via: self._request(target, via, body),
+                call.route or target,
                 call.answer_timeout,
                 self._credentials,
                 self._next_number,
@@ -115,12 +121,12 @@ class Dialing:
         self._interval = self._min_se = enough
         return True
 
-    def _request(self, via: Via, body: bytes) -> Request:
+    def _request(self, target: SipUri, via: Via, body: bytes) -> Request:
         call = self._call
         contact = self._floors.agent.contact(call.user, via.transport.lower(), secure=call.target.secure)
         fields = call.describe(contact, self._interval, self._min_se)
         return opening_request(
-            "INVITE", call.target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route
+            "INVITE", target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route
         )
 
     def _made(self, offer: sdp.Description, exchange: Exchange) -> Session:

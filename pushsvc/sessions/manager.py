@@ -63,9 +63,12 @@ class Sessions:
         """An open session. Cancelling withdraws the INVITE. Fails with Refused, TimedOut or Unreachable."""
         return Deferred.fromCoroutine(Dialing(self._floors, call, self._remember, self._forget).dial())
 
-    def ask(self, make: Make, next_hop: SipUri) -> Deferred[Exchange]:
-        """Send a request outside of any dialog, as MESSAGE is one. Fails with TimedOut or Unreachable."""
-        return Deferred.fromCoroutine(self._floors.agent.request(make, next_hop))
+    def ask(self, make: Make, next_hop: SipUri, next_number: Callable[[], int] | None = None) -> Deferred[Exchange]:
+        """Send a request outside of any dialog, as MESSAGE is one. Fails with TimedOut or Unreachable.
+
+        `next_number` gives the CSeq number that it is sent again with after a challenge.
+        """
+        return Deferred.fromCoroutine(self._floors.agent.request(make, next_hop, next_number=next_number))
 
     def close_all(self, why: str) -> Deferred[list[Ended]]:
         """Refuse what is not answered, end what is open; fires when all have ended."""

@@ -159,7 +159,7 @@ class Dialog:
         if not self.route_set or self.next_hop_uri().parameter("lr") is not None:
             return self.target, self.route_set
         # A strict router looks for itself in the Request-URI, and puts there what it finds last in Route.
-        return _without_headers(self.next_hop_uri()), (*self.route_set[1:], Address(self.target))
+        return self.next_hop_uri().as_target(), (*self.route_set[1:], Address(self.target))
 
 
 def _tagged(address: Address, tag: str | None) -> Address:
@@ -176,13 +176,7 @@ def _sip(uri: Uri) -> SipUri:
 def _target(contact: Address | None) -> SipUri:
     if contact is None:
         raise BadMessage("no Contact")
-    return _without_headers(_sip(contact.uri))
-
-
-def _without_headers(uri: SipUri) -> SipUri:
-    """RFC 3261 §19.1.1: headers and `method` have no place in a Request-URI."""
-    allowed = tuple(pair for pair in uri.parameters if pair[0].lower() != "method")
-    return attrs.evolve(uri, parameters=allowed, headers="")
+    return _sip(contact.uri).as_target()
 
 
 def _routes(headers: Headers) -> tuple[Address, ...]:

@@ -84,6 +84,11 @@ class SipUri:
     def secure(self) -> bool:
         return self.scheme == "sips"
 
+    def as_target(self) -> SipUri:
+        """Without `method` and headers, which have no place in a Request-URI (RFC 3261 §19.1.1)."""
+        allowed = tuple(pair for pair in self.parameters if pair[0].lower() != "method")
+        return attrs.evolve(self, parameters=allowed, headers="")
+
     def aor(self) -> SipUri:
         """The address of record: no parameters, no headers (RFC 3261 §10.3 item 5)."""
         return attrs.evolve(self, parameters=(), headers="")

@@ -34,6 +34,19 @@ class Refusals(SynchronousTestCase):
         error = refusal(answered(407, why="no password is set"))
         self.assertEqual((error.reason, error.why), ("Proxy Authentication Required", "no password is set"))
 
+    def test_what_does_not_match_is_told(self) -> None:
+        """[D-SIP-10] The Warning of a 488 or 606 says which capability is missing."""
+        cases = {
+            '305 192.0.2.20:5060 "Incompatible media format"': "Incompatible media format",
+            ' 399 h "the \\"type\\"" , 399 h "x"': 'the "type"',
+            "305 h words": "",
+            'h "words"': "",
+            "": "",
+        }
+        for status in (488, 606):
+            for text, why in cases.items():
+                self.assertEqual(refusal(answered(status, headers=[("Warning", text)])).why, why)
+
     def test_retry_after_is_seconds_and_the_rest_of_it_does_not_count(self) -> None:
         cases = {"18000;duration=3600": 18000.0, " 120 (in a meeting)": 120.0, "soon": None, "-1": None, "": None}
         for text, seconds in cases.items():
