@@ -23,6 +23,7 @@ from pushsvc.sender.job import AttemptResult, ContentFile, Job
 from pushsvc.sender.lingering import Lingering
 from pushsvc.sender.traces import Traces
 from pushsvc.sender.ways import Ways
+from pushsvc.sip.digest import Account
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
 from tests.sim import Network
@@ -46,11 +47,14 @@ class SendingSide:
         *,
         linger: float = 0.0,
         observers: tuple[Observer, ...] = (),
+        account: Account | None = None,
         caller: dict[str, Any] | None = None,
     ) -> None:
         self.traces: Traces = Traces(network.clock)
         watching = (self.traces, *observers)
-        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching)
+        self.stack = Agent(
+            network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching, account=account
+        )
         self._directory = directory
         self.lingering = Lingering(self.stack.host, linger)
         self.delivery = Delivery(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pushsvc.sip.codec import encode, parse
-from pushsvc.sip.headers import Via
+from pushsvc.sip.dialog import Dialog
+from pushsvc.sip.headers import Headers, Via
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
 from tests.sim import Network
@@ -95,12 +96,15 @@ class Gate:
 class Core:
     """A stateless proxy on datagrams at `CORE`. `gate` says what may pass; `heard` are the requests that came.
 
+    It vouches for whom it lets through, as an IMS core does; `answers` are those to requests of its own.
+
     `route(request)` gives where it goes from here: to its Request-URI, where nobody says otherwise.
     """
 
     def __init__(self, network: Network, gate: Gate | None = None) -> None:
         self.gate = gate
         self.heard: list[Request] = []
+        self.answers: list[Response] = []
         self.route: Callable[[Request], SipUri] = lambda request: request.uri  # type: ignore[assignment,return-value]
         self._network = network
         self._count = 0
@@ -111,6 +115,22 @@ class Core:
         """Those of this method that came, repeats left out."""
         return list({each.via.branch: each for each in self.heard if each.method == method}.values())
 
+    def hang_up(self, at: str, dialog: Dialog, *, tag: str | None = None) -> Response:
+        """Say BYE to the agent at this address for the other end of its dialog, or for who has this tag."""
+        self._count += 1
+        peer = dialog.remote if tag is None else dialog.remote.with_parameter("tag", tag)
+        fields = {
+            "Via": f"SIP/2.0/UDP {CORE}:5060;branch=z9hG4bKnetwork{self._count}",
+            "From": str(peer),
+            "To": str(dialog.local),
+            "Call-ID": dialog.call_id,
+            "CSeq": f"{100 + self._count} BYE",
+            "Reason": 'SIP;cause=503;text="bearer lost"',
+        }
+        self._send(Request("BYE", dialog.contact, Headers(fields.items())), at, 5060)
+        self._network.settle(0.5)
+        return self.answers[-1]
+
     def datagramReceived(self, datagram: bytes, source: Any) -> None:
         message = parse(datagram)
         if isinstance(message, Request):
@@ -118,8 +138,11 @@ class Core:
             self._requested(message, source)
         elif isinstance(message, Response):
             below = message.headers.values("via")[1:]
-            via = Via.parse(below[0])
-            self._send(message.evolve(headers=message.headers.replaced("Via", *below)), via.host, via.port)
+            if below:
+                via = Via.parse(below[0])
+                self._send(message.evolve(headers=message.headers.replaced("Via", *below)), via.host, via.port)
+            else:
+                self.answers.append(message)
 
     def _requested(self, request: Request, source: Any) -> None:
         if request.method == "ACK" and request.via.branch in self._turned_away:
@@ -132,10 +155,12 @@ class Core:
             self._send(response, *source)
 
     def _forward(self, request: Request) -> None:
-        self._count += 1
         # A CANCEL has the branch of its INVITE on the next hop as well (RFC 3261 §16.11).
         branch = f"z9hG4bKcore{request.via.branch[7:]}"
-        headers = request.headers.without("Route", "Proxy-Authorization")
+        headers = request.headers.without("Route", "Proxy-Authorization", "P-Preferred-Identity", "P-Preferred-Service")
+        for name in ("Identity", "Service"):
+            for value in request.headers.all(f"P-Preferred-{name}"):
+                headers = headers.added(f"P-Asserted-{name}", value)
         headers = headers.replaced("Via", f"SIP/2.0/UDP {CORE}:5060;branch={branch}", *request.headers.all("Via"))
         if request.method == "INVITE" and request.to.tag is None:
             headers = headers.added("Record-Route", ROUTE)
