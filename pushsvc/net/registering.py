@@ -72,6 +72,7 @@ class Registering:
         self._tag = tokens.word(16)
         self._call_id = tokens.word(24)
         self._cseq = 0
+        self._credentials = agent.credentials()
         self._machine = Registration(binding.contact, binding.expires, tokens)
         self._driver: Driver[Output] = Driver(self._machine, self._perform, clock)
         self._asking: Deferred[Any] | None = None
@@ -116,7 +117,10 @@ class Registering:
     async def _exchange(self, expires: int) -> Exchange:
         """The number goes up with every try, whoever it reaches (RFC 3261 §10.2)."""
         return await self._agent.request(
-            lambda via: self._request(via, expires), self._binding.route or self._binding.registrar
+            lambda via: self._request(via, expires),
+            self._binding.route or self._binding.registrar,
+            credentials=self._credentials,
+            next_number=lambda: self._cseq + 1,
         )
 
     def _answered(self, asking: Deferred[Any], exchange: Exchange) -> None:
@@ -126,7 +130,7 @@ class Registering:
         if exchange.response.status < 300 and self._kept != exchange.hop:
             hop = exchange.hop
             self._kept = hop if self._agent.keep(hop, lambda: self._lost(hop)) else None
-        self._driver.run(self._machine.answered(exchange.response, self._clock.seconds()))
+        self._driver.run(self._machine.answered(exchange.response, self._clock.seconds(), exchange.why))
 
     def _unanswered(self, asking: Deferred[Any], failure: Failure) -> None:
         if asking is not self._asking:

@@ -103,8 +103,8 @@ class Registration:
         """A refresh or another try is due."""
         return self._try() if self._timers.take_due(now) else []
 
-    def answered(self, response: Response, now: float) -> list[Output]:
-        """The final answer to the last `Register`."""
+    def answered(self, response: Response, now: float, why: str = "") -> list[Output]:
+        """The final answer to the last `Register`; `why` a challenge could not be answered."""
         if self.state is State.LEAVING:
             return self._gone()
         if self.state is not State.TRYING:
@@ -115,7 +115,8 @@ class Registration:
         if longer is not None and longer > self._asked:  # RFC 3261 §10.2.8
             self._asked = longer
             return [Register(longer)]
-        return self._failed(f"{response.status} {response.reason}", now, retry_after_of(response))
+        reason = f"{response.status} {response.reason}" + (f": {why}" if why else "")
+        return self._failed(reason, now, retry_after_of(response))
 
     def unanswered(self, reason: str, now: float) -> list[Output]:
         """The last `Register` was not answered, or could not be sent."""

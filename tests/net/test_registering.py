@@ -7,10 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.net.registering import Binding, Registering, Status
 from pushsvc.net.sip_transport import PING, PING_SECONDS, PONG, PONG_SECONDS
 from pushsvc.sip.codec import StreamParser, encode
+from pushsvc.sip.digest import Account
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.registration import AFTER_A_LOSS
 from pushsvc.sip.uri import SipUri
+from tests.conversations.core import Gate
 from tests.net.sides import ALICE, BOB, PORT, Side
 from tests.sim import Network
 from tests.sip.values import make_response
@@ -77,6 +79,46 @@ class Registers(RegisteringTest):
         self.assertEqual((second.call_id, second.cseq.number), (first.call_id, first.cseq.number + 1))
         self.assertEqual(first.from_.tag, second.from_.tag)
         self.stop()
+
+    def test_credentials_are_sent_ahead_with_every_refresh(self) -> None:
+        """[D-SIP-9] [F-05] Flow 14: challenged once, the next number, and one Call-ID for all of it."""
+        gate, bob = self.gated()
+        self.registering.start()
+        self.network.settle(301)
+        self.assertEqual([each.cseq.number for each, _ in bob.requests], [1, 2, 3])
+        self.assertEqual([(gate.given(each) or {})["nc"] for each in gate.passed], ["00000001", "00000002"])
+        self.assertEqual((gate.challenges, len({each.call_id for each, _ in bob.requests})), (1, 1))
+        self.assertTrue(self.registering.status.registered)
+        self.stop()
+        self.assertEqual([each.cseq.number for each in gate.passed], [2, 3, 4])
+
+    def test_a_wrong_password_is_told(self) -> None:
+        """[D-SIP-9] The account page says it, and nobody asks again for the time of a back-off."""
+        _, bob = self.gated(password="another")
+        self.registering.start()
+        self.network.settle(10)
+        why = '401 Unauthorized: wrong user or password for realm "example.com"'
+        self.assertEqual((self.registering.status.registered, self.registering.status.reason), (False, why))
+        self.assertEqual(len(bob.requests), 2)
+        self.stop()
+
+    def gated(self, password: str = "secret") -> tuple[Gate, Side]:
+        """A registrar that asks for credentials, and Alice with an account."""
+        gate, bob = Gate(401, password=password, asked=("REGISTER",)), self.registrar()
+        granting = bob.answer
+
+        def answer(request: Request, source: Hop) -> None:
+            response = gate.refuses(request)
+            if response is None:
+                granting(request, source)
+            else:
+                bob.agent.respond(response)
+
+        bob.answer = answer
+        self.network.settle(1)
+        self.alice = Side(self.network, "192.0.2.9", account=Account("alice", "secret"))
+        self.registering = self.made()
+        return gate, bob
 
     def test_it_goes_by_the_outbound_proxy(self) -> None:
         bob = self.registrar()
