@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import attrs
+
 from pushsvc import push, sdp
 from pushsvc.config.receiver import Accept
 from pushsvc.receiver.reception import Host
+from pushsvc.sip.uri import SipUri
 
 
-def capabilities(host: Host, local: sdp.LocalEnd, accept: Accept) -> tuple[list[tuple[str, str]], bytes]:
-    """Headers and body of the 200. Every caller gets the same: it tells nothing about users."""
+def capabilities(
+    host: Host, local: sdp.LocalEnd, accept: Accept, contact: SipUri
+) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body of the 200. Every caller gets the same: it tells nothing about users.
+
+    `contact` is where SIP reaches this machine.
+    """
     description = sdp.capabilities(local, (1, 1), push.announced(accept.types), accept.max_size)
-    tags = push.feature_tags(host.targeting)
-    fields = [("Accept", "application/sdp"), ("Content-Type", "application/sdp")]
-    contact = [("Contact", ";".join([f"<sip:{local.host}>", *tags]))] if tags else []
-    return [*contact, *fields], sdp.format(description)
+    fields = [
+        ("Contact", push.contact(attrs.evolve(contact, user=None), host.targeting)),
+        ("Accept", "application/sdp"),
+        ("Accept-Encoding", "identity"),
+        ("Content-Type", "application/sdp"),
+    ]
+    return fields, sdp.format(description)

@@ -72,7 +72,7 @@ class Receiving:
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
         network.sessions.capabilities = lambda: capabilities(
-            self._reception.host, network.floors.local_end(secure=network.secure), config.accept
+            self._reception.host, network.floors.local_end(secure=network.secure), config.accept, network.uri()
         )
         metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
         metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))

@@ -8,13 +8,33 @@ from pushsvc import push, sdp
 from pushsvc.config.receiver import Accept
 from pushsvc.receiver.capabilities import capabilities
 from pushsvc.receiver.reception import Host
+from pushsvc.sip.uri import SipUri
 
 
 class Capabilities(SynchronousTestCase):
+    def answer(self, accept: Accept, targeting: push.Targeting) -> tuple[dict[str, str], bytes]:
+        contact, local = SipUri.parse("sip:alice@192.0.2.20:5070;transport=tcp"), sdp.LocalEnd("192.0.2.20", 2855)
+        fields, body = capabilities(Host("alice", targeting, accept.types), local, accept, contact)
+        return dict(fields), body
+
     def told(self, accept: Accept) -> sdp.MediaOffer:
-        _, body = capabilities(Host(None, push.Targeting(), accept.types), sdp.LocalEnd("192.0.2.20", 2855), accept)
-        (line,) = sdp.media(sdp.parse(body))
+        (line,) = sdp.media(sdp.parse(self.answer(accept, push.Targeting())[1]))
         return line
+
+    def test_what_is_told_beside_the_description(self) -> None:
+        """[D-SIP-15] [F-06] RFC 3261 §11.2: where to, what for, and which bodies; and nothing of the user."""
+        service = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
+        fields, _ = self.answer(Accept(), push.Targeting(service, ("mms.ua",)))
+        self.assertEqual(
+            fields,
+            {
+                "Contact": "<sip:192.0.2.20:5070;transport=tcp>"
+                ';+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.push";+g.oma.pusheventapp="mms.ua"',
+                "Accept": "application/sdp",
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/sdp",
+            },
+        )
 
     def test_wrappers_are_among_what_is_taken(self) -> None:
         """[D-SIP-15] [D-MSRP-6] E.4."""
