@@ -123,7 +123,7 @@ class Dialing:
 
     def _request(self, target: SipUri, via: Via, body: bytes) -> Request:
         call = self._call
-        contact = self._floors.agent.contact(call.user, via.transport.lower(), secure=call.target.secure)
+        contact = self._floors.agent.contact(call.user, via.transport.lower(), secure=target.secure)
         fields = call.describe(contact, self._interval, self._min_se)
         return opening_request(
             "INVITE", target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route

@@ -61,6 +61,23 @@ class Calls(SynchronousTestCase):
         self.assertEqual([asked[1:] for asked in self.asked], [(90, 90), (300, 300)])
         self.assertEqual([each.cseq.number for each in self.agent.sent], [1, 2])
 
+    def test_a_redirection_is_followed_with_the_same_offer(self) -> None:
+        """[D-SIP-10] Over TLS the Contact says so (RFC 3261 §8.1.1.8); the proxy stays on the way."""
+        proxy = SipUri.parse("sip:proxy.example.com;lr")
+        for route in (None, proxy):
+            self.setUp()
+            dialing = self.dial(route=route)
+            self.agent.answer(302, ("Contact", "<sips:bob@192.0.2.30>"))
+            first, second = self.agent.sent
+            self.assertEqual([str(each.uri) for each in self.agent.sent], [str(BOB), "sips:bob@192.0.2.30"])
+            self.assertEqual((first.body, second.cseq.number), (second.body, 2))
+            contacts = [contact for contact, _, _ in self.asked]
+            self.assertEqual(contacts, ["sip:alice@192.0.2.10", "sips:alice@192.0.2.10"])
+            self.assertEqual(self.agent.next_hops, [route or BOB, route or second.uri])
+            self.agent.answer(486)
+            self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 486)
+            self.assertEqual(self.alice.msrp.sessions, 0)
+
     def test_whatever_fails_leaves_no_msrp_session_behind(self) -> None:
         failures = {
             Refused: lambda: self.agent.answer(486),
