@@ -14,6 +14,7 @@ CHALLENGED = (401, 407)
 MAX_ROUNDS = 5  # of one request: two proxies and a server, and two nonces that became stale meanwhile
 MAX_INVITES = 8  # whose ACK may still be asked for, as many as `sessions.own_requests` remembers
 CNONCE = 16  # characters
+LONGEST_SHOWN = 60  # characters of a realm, for people
 
 Key = tuple[str, str]
 """What a challenge is for: the header that answers it, and the realm."""
@@ -75,7 +76,7 @@ class Credentials:
 
     def lack(self, challenge: Challenge) -> str | None:
         """Why we cannot answer it; None: we can."""
-        realm, account = f'realm "{challenge.realm[:60]}"', self._account
+        realm, account = _shown(challenge), self._account
         if account is None:
             return f"no password is set for {realm}"
         if account.realm not in ("", challenge.realm):
@@ -115,7 +116,7 @@ class Attempt:
         for challenge in topmost:
             if self._is_refused(challenge):
                 self._credentials.drop(challenge)
-                return f'wrong user or password for realm "{challenge.realm[:60]}"'
+                return f"wrong user or password for {_shown(challenge)}"
         if self._rounds > MAX_ROUNDS:
             return f"it was challenged {self._rounds} times running"
         lacks = [self._credentials.lack(challenge) for challenge in topmost]
@@ -136,6 +137,12 @@ class Attempt:
 def credentials_of(request: Request) -> list[Field]:
     """The credentials that a request carries."""
     return [(name, value) for name in ANSWERED_BY.values() for value in request.headers.all(name)]
+
+
+def _shown(challenge: Challenge) -> str:
+    """The realm as it can be shown to people, whatever is in it."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in challenge.realm[:LONGEST_SHOWN])
+    return f'realm "{name}"'
 
 
 def _topmost(challenges: list[Challenge]) -> list[Challenge]:

@@ -88,6 +88,14 @@ class Attempts(CredentialsCase):
             self.assertEqual(self.nonces(self.sent(attempt=later)), [sent])
             self.assertIsNotNone(later.challenged(challenge(nonce=nonce)))
 
+    def test_a_realm_is_shown_to_people_as_one_short_line(self) -> None:
+        """It comes from a stranger, and ends up in logs and on pages."""
+        for realm, shown in (("caf\xe9", "caf\xe9"), ("a\tb\udc80\u202e", "a?b??"), ("x" * 100, "x" * 60)):
+            self.setUp()
+            self.attempt.challenged(challenge(realm))
+            why = self.attempt.challenged(challenge(realm))
+            self.assertEqual(why, f'wrong user or password for realm "{shown}"')
+
     def test_several_realms(self) -> None:
         """[D-SIP-9] A server and a proxy may have the same realm, and are two all the same."""
         for realm, status in (("r", 407), ("r", 401), ("s", 407)):
