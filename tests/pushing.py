@@ -52,9 +52,7 @@ class SendingSide:
     ) -> None:
         self.traces: Traces = Traces(network.clock)
         watching = (self.traces, *observers)
-        self.stack = Agent(
-            network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching, account=account
-        )
+        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching, account=account)
         self._directory = directory
         self.lingering = Lingering(self.stack.host, linger)
         self.delivery = Delivery(

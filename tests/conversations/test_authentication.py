@@ -17,8 +17,9 @@ from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
-from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, Stranger, intercept
+from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, intercept
 from tests.conversations.core import CORE, ROUTE, Core, Gate
+from tests.conversations.stranger import Stranger
 
 PROXY = SipUri.parse(f"sip:{CORE};lr")
 ACCOUNT = Account("alice", "secret")
@@ -179,6 +180,7 @@ class Proxies(CoreCase):
         self.failureResultOf(dialed, Withdrawn)
         self.network.settle(1.0)
         self.assertEqual(len(self.core.requests("INVITE")), 1)
+        self.network = None  # type: ignore[assignment]  # a stopped agent ends with its process, transactions and all
 
 
 class Servers(CoreCase):

@@ -34,8 +34,9 @@ class Establishing(SynchronousTestCase):
         directory = Path(self.mktemp())
         (directory / "content").mkdir(parents=True)
         self.core = Core(self.network, Gate())
-        facts = {"account": Account("alice", "secret"), "route": PROXY} | facts
-        sender = SendingSide(self.network, directory / "content", **facts)
+        sender = SendingSide(
+            self.network, directory / "content", account=Account("alice", "secret"), caller={"route": PROXY} | facts
+        )
         self.receiver = ReceivingSide(self.network, directory / "inbox", host={"trusted": (ip_network(f"{CORE}/32"),)})
         result = self.network.run(sender.deliver(sender.job(content, mode=mode)))
         assert isinstance(result, AttemptResult)
