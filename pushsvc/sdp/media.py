@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
+from urllib.parse import unquote
 
 import attrs
 
@@ -30,6 +31,7 @@ _SETUPS = ("active", "passive", "actpass")  # holdconn is treated as absent (E.1
 _TRANSFER_ID = re.compile(r"[!-~]{1,256}")
 _SIZE = re.compile(r"[0-9]{1,18}")
 _DATE = re.compile(r'([a-z]{1,20}):"([^"]*)"')
+_CID = re.compile(r"[cC][iI][dD]:([!-~]{1,256})")
 
 Value = TypeVar("Value")
 
@@ -63,8 +65,9 @@ class MediaOffer:
     """One media line of an offer or an answer.
 
     `index` is its place among the media lines; `path` is leftmost (first hop) first; `max_size` and the selector's size
-    are octets; moments are seconds since 1970; `fingerprints` are the line's own, else the session's. `refused` is port
-    0. `problem` is why this line cannot be served, None when it can (or is refused anyway).
+    are octets; moments are seconds since 1970; `fingerprints` are the line's own, else the session's. `icon` is the
+    Content-ID of the file's picture, without angle brackets. `refused` is port 0. `problem` is why this line cannot be
+    served, None when it can (or is refused anyway).
     """
 
     index: int
@@ -87,6 +90,7 @@ class MediaOffer:
     modified_at: float | None = None
     file_range: FileRange | None = None
     title: str | None = None
+    icon: str | None = None
     cema: bool = False
     problem: Problem | None = None
 
@@ -196,6 +200,7 @@ def _view(index: int, section: Section, session: Section) -> tuple[MediaOffer, l
         modified_at=parse_date(dates.get("modification", "")),
         file_range=_read(section.attribute("file-range"), FileRange.parse, Problem.BAD_RANGE, found),
         title=one_line(section.value("i") or "") or None,
+        icon=_content_id(section.attribute("file-icon")),
         cema=section.attribute("msrp-cema") is not None,
     )
     return view, found
@@ -255,6 +260,12 @@ def _disposition(text: str | None) -> str:
 
 def _token(text: str | None) -> str | None:
     return text if text is not None and _TRANSFER_ID.fullmatch(text) else None
+
+
+def _content_id(text: str | None) -> str | None:
+    """The Content-ID that a `cid:` URL names (RFC 2392). Where an icon cannot be read the file has none."""
+    found = _CID.fullmatch(text or "")
+    return unquote(found[1]) if found else None
 
 
 def _size(text: str | None) -> int | None:

@@ -7,6 +7,7 @@ line: the version is one higher exactly when something else differs [D-SDP-1].
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import quote
 
 import attrs
 
@@ -201,7 +202,7 @@ def _offered_line(local: LocalEnd, file: FileOffer) -> Section:
         ("a", f"file-transfer-id:{file.transfer_id}"),
         ("a", f"file-disposition:{file.disposition}"),
         *_attribute("file-date", _dates(file)),
-        *([("a", f"file-icon:cid:{file.icon}")] if file.icon else []),
+        *([("a", f"file-icon:cid:{quote(file.icon, safe='@')}")] if file.icon else []),
         *_attribute("file-range", file.file_range),
     ]
     return Section(tuple(lines))

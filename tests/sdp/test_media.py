@@ -48,6 +48,7 @@ class Views(SynchronousTestCase):
             f"a=fingerprint:{OTHER_PRINT}",
             "a=file-disposition:attachment",
             'a=file-date:creation:"Sun, 01 Mar 2026 09:30:00 +0000" read:"x" modification:"1 Mar 2026 09:30:01 GMT"',
+            "a=file-icon:cid:icon1@h.example",
             "a=file-range:1-62",
             "a=msrp-cema",
             "a=connection:new",
@@ -77,6 +78,7 @@ class Views(SynchronousTestCase):
                 modified_at=1772357401.0,
                 file_range=FileRange(1, 62),
                 title="Notice",
+                icon="icon1@h.example",
                 cema=True,
                 problem=None,
             ),
@@ -111,6 +113,20 @@ class Views(SynchronousTestCase):
             ("", "attachment"),
         ):
             self.assertEqual(line_of(f"a=file-disposition:{word}").disposition, expected)
+
+    def test_an_icon_that_cannot_be_found_is_none(self) -> None:
+        """[R-PSA-EST-9] It only decorates, and is never a reason to refuse a file."""
+        for text, expected in (
+            ("CID:a%40b@[::1]", "a@b@[::1]"),
+            ("cid:../../etc/passwd", "../../etc/passwd"),
+            ("cid:", None),
+            ("<a@b>", None),
+            ("https://h.example/a.png", None),
+            ("cid:a b", None),
+            ("cid:" + "x" * 257, None),
+        ):
+            line = line_of(f"a=file-icon:{text}")
+            self.assertEqual((line.icon, line.problem), (expected, None))
 
     def test_a_title_is_fit_to_be_shown(self) -> None:
         """It goes into the inbox and onto a screen; octets that are no text do not."""

@@ -99,6 +99,16 @@ class Offers(SynchronousTestCase):
             lines(offer(end, [], (7, 1)))[1:4], ["o=- 7 1 IN IP6 2001:db8::20", "s=-", "c=IN IP6 2001:db8::20"]
         )
 
+    def test_an_icon_is_named_by_a_url(self) -> None:
+        """[R-PSA-EST-9] RFC 2392: what a URL cannot hold is escaped, and is the same Content-ID again."""
+        for content_id in ("icon1@sender.example.com", "1@[2001:db8::20]", "a%b@c", "a\r\na=recvonly@c"):
+            described = format(offer(END, [attrs.evolve(NOTICE, icon=content_id)], (7, 1)))
+            self.assertEqual(media(parse(described))[0].icon, content_id)
+        self.assertIn(
+            b"a=file-icon:cid:1@%5B2001%3Adb8%3A%3A20%5D\r\n",
+            format(offer(END, [attrs.evolve(NOTICE, icon="1@[2001:db8::20]")], (7, 1))),
+        )
+
     def test_no_name_or_title_breaks_out_of_its_line(self) -> None:
         """[D-MSRP-5] They come from whoever submits pushes."""
         hostile = 'x"\r\na=recvonly\r\n\0\u2028\ud800'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sdp import (
@@ -80,6 +79,7 @@ def file_offer(line: MediaOffer) -> FileOffer:
         accept_types=line.accept_types,
         accept_wrapped_types=line.accept_wrapped_types,
         file_range=line.file_range,
+        icon=line.icon,
     )
 
 
@@ -127,8 +127,8 @@ class RecordedDescriptions(SynchronousTestCase):
     def test_an_icon_is_named_behind_the_dates(self) -> None:
         """[R-PSA-EST-9] The picture of a file, sent in another part of the INVITE (E.3)."""
         theirs = parse(body("cheatsheet/multi_invite.bin"))
-        plain, drawn = (file_offer(line) for line in media(theirs))
-        files = [plain, attrs.evolve(drawn, icon="icon1@sender.example.com")]
+        files = [file_offer(line) for line in media(theirs)]
+        self.assertEqual([file.icon for file in files], [None, "icon1@sender.example.com"])
         self.assertEqual(offer(local_end(theirs), files, version(theirs)), theirs)
 
     def test_answers_are_rebuilt_from_what_they_say(self) -> None:
