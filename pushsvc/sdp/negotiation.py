@@ -105,9 +105,9 @@ def offer(local: LocalEnd, files: Sequence[FileOffer], version: tuple[int, int])
 def reoffer(previous: Description, local: LocalEnd, files: Mapping[int, FileOffer]) -> Description:
     """A later offer with further files, each by the index of the line that it takes over, or of a new line at the end.
 
-    A line may be taken over when its own transfer is over; every other line stays [D-SDP-1].
+    A line may be taken over when its own transfer is over; every other line stays as it would `again` [D-SDP-1].
     """
-    sections = list(previous.sections)
+    sections = list(again(previous).sections)
     for index, file in sorted(files.items()):
         if index > len(sections):
             raise Misuse("a new media line goes directly behind the last")
@@ -117,14 +117,21 @@ def reoffer(previous: Description, local: LocalEnd, files: Mapping[int, FileOffe
 
 def closing(previous: Description, indices: Collection[int]) -> Description:
     """`previous`, our last offer or answer, with port 0 in these lines and nothing else changed (RFC 3264 §8.2)."""
-    sections = (_closed(section) if index in indices else section for index, section in enumerate(previous.sections))
+    kept = again(previous).sections
+    sections = (_closed(section) if index in indices else section for index, section in enumerate(kept))
     return succeeding(previous, Description(previous.session, tuple(sections)))
 
 
 def without_cema(previous: Description) -> Description:
     """`previous`, our last offer, as an end writes it that does not do RFC 6714."""
-    sections = (_plain(section) for section in previous.sections)
+    sections = (_plain(section) for section in again(previous).sections)
     return succeeding(previous, Description(previous.session, tuple(sections)))
+
+
+def again(previous: Description) -> Description:
+    """`previous`, our last offer, once more: it names no icons, whose octets only travel with the first one."""
+    sections = tuple([_without_icon(section) for section in previous.sections])
+    return succeeding(previous, Description(previous.session, sections))
 
 
 def answer(offer: Description, decisions: Sequence[Decision], local: LocalEnd, version: tuple[int, int]) -> Description:
@@ -270,6 +277,10 @@ def _closed(section: Section) -> Section:
 
 def _plain(section: Section) -> Section:
     return Section(tuple(line for line in section.lines if line != ("a", _CEMA)))
+
+
+def _without_icon(section: Section) -> Section:
+    return Section(tuple([line for line in section.lines if line[0] != "a" or not line[1].startswith("file-icon:")]))
 
 
 def _types(accept: Sequence[str], wrapped: Sequence[str]) -> list[Line]:

@@ -11,22 +11,28 @@ from pushsvc.net.observer import Direction
 from pushsvc.net.user_agent import Exchange
 from pushsvc.sessions.dialing import Call
 from pushsvc.sessions.fields import opening_request
+from pushsvc.sessions.fitness import ACCEPT
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.line import Line
 from pushsvc.sessions.manager import Sessions
+from pushsvc.sessions.offer_body import MAX_ICON, Icon, Icons
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.take import Take
 
 __all__ = [
+    "ACCEPT",
+    "MAX_ICON",
     "Call",
     "ConfirmedBy",
     "Direction",
     "Ended",
     "Exchange",
     "Floors",
+    "Icon",
+    "Icons",
     "Invitation",
     "Line",
     "Progress",

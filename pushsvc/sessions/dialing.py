@@ -9,10 +9,11 @@ import attrs
 from pushsvc import sdp
 from pushsvc.errors import BadMessage, DeliveryError, Unreachable
 from pushsvc.net.user_agent import Exchange
-from pushsvc.sessions.fields import Fields, opening_request
+from pushsvc.sessions.fields import Fields, opening_request, typed
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.offer_body import NO_ICONS, WITHOUT_ICONS, Icons, write_offer
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.session import Session
@@ -28,7 +29,7 @@ INTERVAL_TRIES = 2  # a 422 names what is enough: whoever answers 422 again does
 
 @attrs.frozen
 class Call:
-    """Whom to invite and to which files, whose paths are filled in here.
+    """Whom to invite and to which files, whose paths are filled in here. `icons` are those that the files name.
 
     `describe(contact, session_expires, min_se)` gives the headers from From to Content-Type. Times are seconds;
     `answer_timeout` counts from the first provisional answer.
@@ -38,6 +39,7 @@ class Call:
     files: tuple[sdp.FileOffer, ...]
     describe: Callable[[SipUri, int, int], Fields]
     call_id: str
+    icons: Icons = NO_ICONS
     session_expires: int = 1800
     user: str | None = None
     route: SipUri | None = None
@@ -66,10 +68,13 @@ class Dialing:
 
     async def dial(self) -> Session:
         """The session, open. Raises Refused, TimedOut or Unreachable; whatever was begun is ended then."""
-        offer = self._offer()
-        body = sdp.format(offer)
+        offer, icons = self._offer(), self._call.icons
         try:
-            exchange = await redirected(self._call.target, lambda target: self._answered(target, body))
+            exchange = await self._answered(offer, icons)
+            if icons and exchange.response.status in WITHOUT_ICONS:
+                # RFC 5547 §8.8, D-SIP-10: it may know no multipart bodies, or only no icons.
+                offer = sdp.again(offer)
+                exchange = await self._answered(offer, NO_ICONS)
             if exchange.response.status >= 300:
                 raise refusal(exchange)
             session = self._made(offer, exchange)
@@ -89,7 +94,12 @@ class Dialing:
         local = self._floors.local_end(secure=self._call.secure, setup=self._call.setup)
         return sdp.offer(local, files, (self._floors.session_number(), 1))
 
-    async def _answered(self, target: SipUri, body: bytes) -> Exchange:
+    async def _answered(self, offer: sdp.Description, icons: Icons) -> Exchange:
+        """The final answer, of whomever the target sends us on to."""
+        content_type, body = write_offer(offer, icons, self._floors.tokens)
+        return await redirected(self._call.target, lambda target: self._asked(target, content_type, body))
+
+    async def _asked(self, target: SipUri, content_type: str, body: bytes) -> Exchange:
         """The final answer of this target, however short an interval it takes."""
         call = self._call
         if call.route is None:
@@ -99,7 +109,7 @@ class Dialing:
             self._next_number()
             exchange = await invite(
                 self._floors,
-                lambda via: self._request(target, via, body),
+                lambda via: self._request(target, via, content_type, body),
                 call.route or target,
                 call.answer_timeout,
                 self._credentials,
@@ -121,10 +131,10 @@ class Dialing:
         self._interval = self._min_se = enough
         return True
 
-    def _request(self, target: SipUri, via: Via, body: bytes) -> Request:
+    def _request(self, target: SipUri, via: Via, content_type: str, body: bytes) -> Request:
         call = self._call
         contact = self._floors.agent.contact(call.user, via.transport.lower(), secure=target.secure)
-        fields = call.describe(contact, self._interval, self._min_se)
+        fields = typed(call.describe(contact, self._interval, self._min_se), content_type)
         return opening_request(
             "INVITE", target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route
         )

@@ -50,6 +50,11 @@ def opening_request(
     return Request(method, target, Headers((*head, *others)), body)
 
 
+def typed(fields: Fields, content_type: str) -> Fields:
+    """The same for a body of another type."""
+    return [(name, content_type if name.lower() == "content-type" else value) for name, value in fields]
+
+
 def later(fields: Fields, *, with_body: bool) -> Fields:
     """The fields that every later INVITE, UPDATE and 2xx of the dialog carries; the session timer adds its own."""
     return [

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pushsvc.errors import ProtocolError
+from pushsvc.sessions.offer_body import READABLE
+from pushsvc.sip.headers import quoted
 from pushsvc.sip.message import Request
+from pushsvc.sip.session_timer import too_small_headers
 from pushsvc.sip.uri import SipUri
 
 SUPPORTED = ("timer",)
-SDP = "application/sdp"
+ACCEPT = ("Accept", ", ".join(READABLE))
 
 _OFFERING = ("INVITE", "UPDATE")
 
@@ -34,6 +38,12 @@ def _unfit_body(request: Request) -> Refusal | None:
     if codings:
         return 415, [("Accept-Encoding", "identity")]
     content_type = (request.headers.get("content-type") or "").split(";")[0].strip(" \t").lower()
-    if request.method in _OFFERING and content_type != SDP:
-        return 415, [("Accept", SDP)]
+    if request.method in _OFFERING and content_type not in READABLE:
+        return 415, [ACCEPT]
     return None
+
+
+def unacceptable(error: ProtocolError, min_se: int) -> Refusal:
+    """The status and headers to refuse an offer with, and why; `min_se` is the shortest interval that we take (s)."""
+    special = {415: [ACCEPT], 422: too_small_headers(min_se)}.get(error.status, [])
+    return error.status, [*special, ("Warning", f"399 pushsvc {quoted(error.reason)}")]

@@ -41,6 +41,10 @@ class Further:
         self._places = places[: len(self._files)]
         return sdp.reoffer(self._standing.ours, self._local, dict(zip(self._places, self._files, strict=True)))
 
+    def drop_icons(self) -> None:
+        """Offer the same without them."""
+        self._files = [attrs.evolve(file, icon=None) for file in self._files]
+
     def settle(self, offered: Sequence[sdp.MediaOffer], answered: Sequence[sdp.MediaOffer]) -> None:
         """The peer's answer. Raises Unreachable, without `retry`, when it cannot be used."""
         for place, msrp in zip(self._places, self._msrp, strict=True):

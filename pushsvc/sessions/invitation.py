@@ -12,6 +12,7 @@ from pushsvc.errors import Misuse
 from pushsvc.net.alarm import Alarm
 from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
+from pushsvc.sessions.offer_body import NO_ICONS, Icons
 from pushsvc.sessions.take import Take
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, reply_to
@@ -35,8 +36,9 @@ class Accepted:
 class Invitation:
     """An INVITE that opens a session, or one inside a session that offers further files.
 
-    Either `accept` or `refuse` is called, once, unless `on_cancelled` comes first. `lines` are those to decide about;
-    `request` and `source` say who calls, and for whom: they are the opening INVITE's.
+    Either `accept` or `refuse` is called, once, unless `on_cancelled` comes first. `lines` are those to decide about,
+    `icons` the pictures that came with them; `request` and `source` say who calls, and for whom: they are the opening
+    INVITE's, without its body.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Invitation:
         our_tag: str,
         accepted: Callable[[Accepted], Session],
         refused: Callable[[], None],
+        icons: Icons = NO_ICONS,
     ) -> None:
         self.lines = list(lines)
+        self.icons = icons
         self.request, self.source = opening
         self.on_cancelled: Callable[[], None] = lambda: None
         self.is_over = False

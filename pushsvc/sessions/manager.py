@@ -10,17 +10,15 @@ from twisted.logger import Logger
 from pushsvc.errors import ProtocolError
 from pushsvc.net.user_agent import Exchange, Make
 from pushsvc.sessions.dialing import Call, Dialing
-from pushsvc.sessions.fitness import SUPPORTED, unfit
+from pushsvc.sessions.fitness import SUPPORTED, unacceptable, unfit
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.opening import Opening
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.unwanted import Unwanted
 from pushsvc.sip.dialog import DialogId, dialog_id
-from pushsvc.sip.headers import quoted
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
-from pushsvc.sip.session_timer import too_small_headers
 from pushsvc.sip.uri import SipUri
 
 RETRY_LATER = [("Retry-After", "30")]  # seconds: longer than a restart takes
@@ -179,8 +177,7 @@ class Sessions:
         try:
             return Opening(self._floors, request, source, begun, over, self._forget, self._invited_again)
         except ProtocolError as error:
-            small = too_small_headers(self._floors.min_se) if error.status == 422 else []
-            self.respond(request, error.status, [*small, ("Warning", f"399 pushsvc {quoted(error.reason)}")])
+            self.respond(request, *unacceptable(error, self._floors.min_se))
         return None
 
     def _invited_again(self, invitation: Invitation) -> None:

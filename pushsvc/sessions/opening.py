@@ -9,6 +9,7 @@ from pushsvc.errors import NotAcceptable
 from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Accepted, Invitation
+from pushsvc.sessions.offer_body import read_offer
 from pushsvc.sessions.peer_offers import Asker
 from pushsvc.sessions.session import Session
 from pushsvc.sessions.standing import Standing
@@ -38,7 +39,8 @@ class Opening:
         further: Callable[[Invitation], None],
     ) -> None:
         self._floors = floors
-        self._request = request
+        # Without its body: that may be large, and the session keeps its opening request for as long as it lives.
+        self._request = request.evolve(body=b"")
         self._source = source
         self._begun = begun
         self._forget = forget
@@ -46,14 +48,17 @@ class Opening:
         self._timer = SessionTimer.agreed_by_us(request, floors.session_expires, floors.min_se)
         if not request.body:
             raise NotAcceptable("an INVITE without an offer asks for one, and we have nothing to offer")
-        self._offer = sdp.parse(request.body)
+        offer = read_offer(request)
+        self._offer = offer.description
         self._tag = floors.tokens.word(16)
         # Made at once: what cannot be a dialog is refused before anybody is asked.
         user, secure = (request.uri.user, request.uri.secure) if isinstance(request.uri, SipUri) else (None, False)
         contact = floors.agent.contact(user, source.transport, secure=secure)
         self._dialog = Dialog.from_invite(request, self._tag, contact)
         lines = sdp.media(self._offer, cema=floors.cema)
-        self.invitation = Invitation(floors, request, lines, (request, source), self._tag, self._accepted, over)
+        self.invitation = Invitation(
+            floors, self._request, lines, (self._request, source), self._tag, self._accepted, over, offer.icons
+        )
 
     def _accepted(self, accepted: Accepted) -> Session:
         floors, views = self._floors, self.invitation.lines

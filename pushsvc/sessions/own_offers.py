@@ -14,6 +14,7 @@ from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.further import Further
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.offer_body import NO_ICONS, WITHOUT_ICONS, Icons, write_offer
 from pushsvc.sessions.own_requests import OwnRequests
 from pushsvc.sessions.standing import Standing
 from pushsvc.sessions.user_plane import UserPlane
@@ -58,11 +59,11 @@ class OwnOffers:
         """Close these media lines by port 0 (rule A-20)."""
         await self._errands.ask(self._offer(lambda: sdp.closing(self._standing.ours, indices)))
 
-    async def offer_more(self, files: Sequence[sdp.FileOffer]) -> list[Line]:
-        """Offer further files, each by a line that is free or new."""
+    async def offer_more(self, files: Sequence[sdp.FileOffer], icons: Icons = NO_ICONS) -> list[Line]:
+        """Offer further files, each by a line that is free or new; where the peer takes no icons, without these."""
         further = Further(self._floors, self._standing, self._plane, files)
         try:
-            await self._errands.ask(self._offer(further.describe, further.settle))
+            await self._errands.ask(self._offer_further(further, icons))
             await self._errands.keep(self._carry(further.lines, further.answered))
         except BaseException:
             further.give_up()
@@ -72,7 +73,7 @@ class OwnOffers:
     async def refresh(self) -> None:
         """RFC 4028 §7.4: UPDATE where the peer takes it, else the same offer again: nothing is negotiated anew."""
         if refresh_method(self._standing.peer_allows) == "INVITE":
-            await self._errands.ask(self._offer(lambda: self._standing.ours))
+            await self._errands.ask(self._offer(lambda: sdp.again(self._standing.ours)))
         else:
             await self._errands.ask(self._requests.refresh("UPDATE"))
 
@@ -93,13 +94,24 @@ class OwnOffers:
             answered = [settled[line.view.index] for line in lines]
         await self._plane.carry(lines, answered)
 
-    async def _offer(self, describe: Callable[[], sdp.Description], settle: Settle | None = None) -> None:
+    async def _offer_further(self, further: Further, icons: Icons) -> None:
+        try:
+            await self._offer(further.describe, further.settle, icons)
+        except Refused as refused:
+            if not icons or refused.status not in WITHOUT_ICONS:
+                raise
+            further.drop_icons()
+            await self._offer(further.describe, further.settle)
+
+    async def _offer(
+        self, describe: Callable[[], sdp.Description], settle: Settle | None = None, icons: Icons = NO_ICONS
+    ) -> None:
         """Offer what `describe` says when its turn has come; after a 491 once more, as things are by then."""
         for remaining in reversed(range(GLARE_TRIES)):
             await self.turn.acquire()
             self.inviting = True
             try:
-                await self._exchange(describe(), settle)
+                await self._exchange(describe(), settle, icons)
                 return
             except Refused as refused:
                 if refused.status != GLARE or not remaining:
@@ -109,8 +121,9 @@ class OwnOffers:
                 self.turn.release()
             await deferLater(self._floors.clock, self._back_off())
 
-    async def _exchange(self, offer: sdp.Description, settle: Settle | None) -> None:
-        response = await self._requests.refresh("INVITE", sdp.format(offer))
+    async def _exchange(self, offer: sdp.Description, settle: Settle | None, icons: Icons) -> None:
+        content_type, body = write_offer(offer, icons, self._floors.tokens)
+        response = await self._requests.refresh("INVITE", body, content_type)
         await self._requests.acknowledge(response)
         offered, answered = sdp.media(offer), self._take_answer(offer, response)
         if settle is not None:

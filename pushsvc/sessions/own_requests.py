@@ -8,9 +8,10 @@ import attrs
 
 from pushsvc.errors import Unreachable
 from pushsvc.net.user_agent import Exchange
-from pushsvc.sessions.fields import Fields
+from pushsvc.sessions.fields import Fields, typed
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite
+from pushsvc.sessions.offer_body import SDP
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.repeats import Acknowledging
 from pushsvc.sessions.standing import Standing
@@ -49,14 +50,14 @@ class OwnRequests:
         """The session is ending: only BYE goes out from now on."""
         self._stopped = True
 
-    async def refresh(self, method: str, body: bytes = b"") -> Response:
+    async def refresh(self, method: str, body: bytes = b"", content_type: str = SDP) -> Response:
         """The 2xx to an INVITE, which is still to be acknowledged, or to an UPDATE: both refresh the session.
 
         Raises Refused, TimedOut, Unreachable.
         """
-        exchange = await self._refresh(method, body)
+        exchange = await self._refresh(method, body, content_type)
         if exchange.response.status == TOO_SHORT and self._lengthened(exchange.response):
-            exchange = await self._refresh(method, body)
+            exchange = await self._refresh(method, body, content_type)
         if exchange.response.status >= 300:
             raise refusal(exchange)
         self._standing.granted(exchange.response)
@@ -91,10 +92,11 @@ class OwnRequests:
 
     # -- ours
 
-    async def _refresh(self, method: str, body: bytes) -> Exchange:
+    async def _refresh(self, method: str, body: bytes, content_type: str) -> Exchange:
         if self._stopped:
             raise Unreachable("the session is ending")
-        return await self._ask(method, self._standing.request_fields(with_body=bool(body)), body)
+        fields = typed(self._standing.request_fields(with_body=bool(body)), content_type)
+        return await self._ask(method, fields, body)
 
     def _lengthened(self, response: Response) -> bool:
         """Whether the 422 says what would be enough (RFC 4028 §7.4); it is what we ask for now."""

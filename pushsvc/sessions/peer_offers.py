@@ -9,9 +9,11 @@ import attrs
 
 from pushsvc import sdp
 from pushsvc.errors import ProtocolError
+from pushsvc.sessions.fitness import unacceptable
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Accepted, Invitation
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.offer_body import NO_ICONS, Icons, read_offer
 from pushsvc.sessions.own_offers import OwnOffers
 from pushsvc.sessions.reanswer import Reanswer
 from pushsvc.sessions.repeats import Answering
@@ -20,7 +22,7 @@ from pushsvc.sessions.take import decision_for, line_for
 from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
-from pushsvc.sip.session_timer import SessionTimer, too_small_headers
+from pushsvc.sip.session_timer import SessionTimer
 from pushsvc.sip.uri import SipUri
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class _Wish:
     target: SipUri
     timer: SessionTimer | None
     again: Reanswer | None
+    icons: Icons
 
 
 class PeerOffers:
@@ -136,14 +139,16 @@ class PeerOffers:
         floors, standing = self._floors, self._standing
         try:
             timer = SessionTimer.agreed_by_us(request, floors.session_expires, floors.min_se, standing.timer)
-            again = None
-            if request.body:
-                offer = sdp.parse(request.body)
-                again = Reanswer(standing.theirs or offer, offer, cema=floors.cema)
+            offer = read_offer(request) if request.body else None
+            again = (
+                Reanswer(standing.theirs or offer.description, offer.description, cema=floors.cema)
+                if offer is not None
+                else None
+            )
         except ProtocolError as error:
-            self._refuse(request, error.status, too_small_headers(floors.min_se) if error.status == 422 else ())
+            self._refuse(request, *unacceptable(error, floors.min_se))
             return
-        wish = _Wish(request, target, timer, again)
+        wish = _Wish(request, target, timer, again, offer.icons if offer is not None else NO_ICONS)
         if self._asker is not None and request.method == "INVITE" and again is not None and again.new:
             self._ask(self._asker, wish, again.new)
         else:
@@ -160,7 +165,9 @@ class PeerOffers:
             self._leave_turn()
 
         tag = self._standing.dialog.local_tag or ""
-        self._undecided = Invitation(self._floors, wish.request, lines, asker.opening, tag, accepted, refused)
+        self._undecided = Invitation(
+            self._floors, wish.request, lines, asker.opening, tag, accepted, refused, wish.icons
+        )
         asker.invite(self._undecided)
 
     def _grant(self, wish: _Wish, accepted: Accepted | None) -> None:
@@ -181,8 +188,11 @@ class PeerOffers:
         """Body of the 2xx, and the lines that are new."""
         standing, again = self._standing, wish.again
         if again is None:
+            if wish.request.method != "INVITE":
+                return b"", []
             # RFC 3261 §14.2: an INVITE without an offer asks for one of ours.
-            return (sdp.format(standing.ours) if wish.request.method == "INVITE" else b""), []
+            standing.ours = sdp.again(standing.ours)
+            return sdp.format(standing.ours), []
         takes = accepted.takes if accepted is not None else [None] * len(again.new)
         types = accepted.accept_types if accepted is not None else ()
         call_id = standing.dialog.call_id

@@ -20,6 +20,7 @@ from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.lifecycle import live
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.offer_body import NO_ICONS, Icons
 from pushsvc.sessions.own_offers import OwnOffers
 from pushsvc.sessions.own_requests import OwnRequests
 from pushsvc.sessions.peer_offers import Asker, PeerOffers
@@ -131,13 +132,13 @@ class Session:
         else:
             await self._own.close_lines(indices)
 
-    async def offer_more(self, files: Sequence[sdp.FileOffer]) -> list[Line]:
+    async def offer_more(self, files: Sequence[sdp.FileOffer], icons: Icons = NO_ICONS) -> list[Line]:
         """Offer further files in this session; one line each, open where the peer takes it [R-PSA-REL-0].
 
-        Paths are filled in here; lines whose transfer is over are taken over. Raises DeliveryError; whether the session
-        goes on then, `is_alive` tells: it does when the peer refused.
+        Paths are filled in here; lines whose transfer is over are taken over. `icons` are those that the files name.
+        Raises DeliveryError; whether the session goes on then, `is_alive` tells: it does when the peer refused.
         """
-        return await self._own.offer_more(files)
+        return await self._own.offer_more(files, icons)
 
     # -- caller: from the 2xx to the MSRP connection
 

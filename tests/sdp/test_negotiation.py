@@ -9,6 +9,7 @@ from pushsvc.errors import Misuse
 from pushsvc.msrp.uri import parse_path
 from pushsvc.sdp import (
     Accepted,
+    Change,
     Closed,
     Declined,
     Description,
@@ -16,10 +17,12 @@ from pushsvc.sdp import (
     Fingerprint,
     LocalEnd,
     Repeated,
+    again,
     answer,
     answer_again,
     answered,
     capabilities,
+    changes,
     closing,
     format,
     media,
@@ -197,6 +200,18 @@ class Later(SynchronousTestCase):
         self.assertEqual((changed_once.origin.session_id, changed_once.origin.version), (7, 2))
         self.assertEqual(closing(changed_once, [0]).origin.version, 3)
         self.assertIs(closing(changed_once, []), changed_once)
+        self.assertIs(again(changed_once), changed_once)
+
+    def test_a_later_offer_names_no_icon_of_an_earlier_one(self) -> None:
+        """[D-SDP-1] Its octets came with the first offer; the rest of the line stays."""
+        drawn = attrs.evolve(NOTICE, icon="1@h")
+        first = offer(END, [drawn, attrs.evolve(NOTICE, transfer_id="second")], (7, 1))
+        plain = offer(END, [NOTICE, attrs.evolve(NOTICE, transfer_id="second")], (7, 2))
+        self.assertEqual(again(first), plain)
+        self.assertEqual(closing(first, [1]), attrs.evolve(closing(plain, [1]), session=plain.session))
+        more = reoffer(first, END, {1: attrs.evolve(drawn, transfer_id="third", icon="2@h")})
+        self.assertEqual([line.icon for line in media(more)], [None, "2@h"])
+        self.assertEqual(changes(first, more), [Change.KEPT, Change.REPLACED])
 
     def test_an_offer_without_rfc_6714_follows_one_with_it(self) -> None:
         """[D-SDP-1] E.11: nothing else changes. The answer to it has the attribute as little, whoever took it out."""

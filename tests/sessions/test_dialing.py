@@ -7,8 +7,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc import sdp
 from pushsvc.errors import Refused, TimedOut, Unreachable
 from pushsvc.sessions.dialing import Call, Dialing
+from pushsvc.sessions.offer_body import Icon, Offer, read_offer
 from pushsvc.sessions.session import Session
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
@@ -26,9 +28,10 @@ class Calls(SynchronousTestCase):
         self.begun: list[Session] = []
         self.asked: list[tuple[str, int, int]] = []
 
-    def dial(self, **facts: object) -> Deferred[Session]:
+    def dial(self, icon: str | None = None, **facts: object) -> Deferred[Session]:
         floors = attrs.evolve(self.alice.floors, agent=self.agent)
-        call = Call(BOB, (file(path=()),), self._describe, "call", user="alice", **facts)  # type: ignore[arg-type]
+        files = (file(path=(), icon=icon),)
+        call = Call(BOB, files, self._describe, "call", user="alice", **facts)  # type: ignore[arg-type]
         dialing = Dialing(floors, call, self.begun.append, lambda session: None)
         return Deferred.fromCoroutine(dialing.dial())
 
@@ -77,6 +80,41 @@ class Calls(SynchronousTestCase):
             self.agent.answer(486)
             self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 486)
             self.assertEqual(self.alice.msrp.sessions, 0)
+
+    def test_a_peer_that_takes_no_icons_gets_the_same_offer_without(self) -> None:
+        """[D-SIP-10] [R-PSA-EST-8] One attempt: same Call-ID and tag, one CSeq more; then its word is final."""
+        for status in (415, 488):
+            self.agent.sent.clear()
+            dialing = self.dial("1@h", icons={"1@h": Icon("image/png", b"x")})
+            self.agent.answer(status)
+            with_icon, plain = self.agent.sent
+            first, second = read_offer(with_icon), read_offer(plain)
+            self.assertEqual(list(first.icons), ["1@h"])
+            self.assertEqual(plain.headers.get("content-type"), "application/sdp")
+            self.assertEqual(second, Offer(sdp.again(first.description)))
+            self.assertNotIn(b"a=file-icon", plain.body)
+            self.assertEqual([first.description.origin.version, second.description.origin.version], [1, 2])
+            self.assertEqual((plain.cseq.number, plain.call_id, plain.from_), (2, with_icon.call_id, with_icon.from_))
+            self.assertIsNone(plain.to.tag)
+            self.agent.answer(status)
+            self.assertEqual(self.failureResultOf(dialing, Refused).value.status, status)
+            self.assertEqual((len(self.agent.sent), self.alice.msrp.sessions, self.begun), (2, 0, []))
+
+    def test_without_icons_a_415_is_final(self) -> None:
+        """[D-SIP-10]"""
+        dialing = self.dial()
+        self.agent.answer(415)
+        self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 415)
+        self.assertEqual(len(self.agent.sent), 1)
+
+    def test_a_422_to_either_form_is_answered_in_that_form(self) -> None:
+        """[R-PSA-EST-6]"""
+        dialing = self.dial("1@h", icons={"1@h": Icon("image/png", b"x")}, session_expires=90)
+        for status, minimum in ((422, "300"), (415, ""), (422, "600"), (486, "")):
+            self.agent.answer(status, *([("Min-SE", minimum)] if minimum else []))
+        self.failureResultOf(dialing, Refused)
+        self.assertEqual([asked[1] for asked in self.asked], [90, 300, 300, 600])
+        self.assertEqual([len(read_offer(each).icons) for each in self.agent.sent], [1, 1, 0, 0])
 
     def test_whatever_fails_leaves_no_msrp_session_behind(self) -> None:
         failures = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sessions.fitness import unfit
+from pushsvc.errors import BadMessage, NotAcceptable, ProtocolError
+from pushsvc.sessions.fitness import unacceptable, unfit
 from pushsvc.sip.uri import OpaqueUri
 from tests.sessions.values import FIELDS, invite
 
@@ -35,9 +36,24 @@ class Unfit(SynchronousTestCase):
             self.assertEqual(unfit(request, allow), (status, headers))
 
     def test_bodies(self) -> None:
-        """A body that is not there has no type; only offers have to be SDP."""
-        for fields in (self.fields(Content_Type="multipart/mixed"), self.fields(Content_Type="")):
-            self.assertEqual(unfit(invite(b"x", fields), ALLOW), (415, [("Accept", "application/sdp")]))
+        """A body that is not there has no type; only offers have to be SDP, or to have it in them (E.12)."""
+        accept = ("Accept", "application/sdp, multipart/related, multipart/mixed")
+        for fields in (self.fields(Content_Type="text/plain"), self.fields(Content_Type="")):
+            self.assertEqual(unfit(invite(b"x", fields), ALLOW), (415, [accept]))
             self.assertIsNone(unfit(invite(b"", fields), ALLOW))
+        for kind in ("multipart/mixed;boundary=b", "Multipart/Related"):
+            self.assertIsNone(unfit(invite(b"x", self.fields(Content_Type=kind)), ALLOW))
         coded = invite(b"x", self.fields(Content_Encoding="identity, gzip"))
         self.assertEqual(unfit(coded, ALLOW), (415, [("Accept-Encoding", "identity")]))
+
+    def test_offers_that_cannot_be_used(self) -> None:
+        """Why, in words; and what would be accepted, where that is the matter."""
+        why = ("Warning", '399 pushsvc "reason"')
+        accept = ("Accept", "application/sdp, multipart/related, multipart/mixed")
+        for error, headers in (
+            (BadMessage("reason"), [why]),
+            (NotAcceptable("reason"), [why]),
+            (ProtocolError("reason", 415), [accept, why]),
+            (BadMessage("reason", 422), [("Min-SE", "90"), why]),
+        ):
+            self.assertEqual(unacceptable(error, 90), (error.status, headers))

@@ -12,12 +12,13 @@ from pushsvc import sdp
 from pushsvc.errors import Refused, Unreachable
 from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.line import Line
+from pushsvc.sessions.offer_body import read_offer
 from pushsvc.sessions.own_offers import GLARE_TRIES, OwnOffers
 from pushsvc.sessions.own_requests import OwnRequests
 from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.message import Request
 from tests.sessions.scripted import ScriptedAgent, floors_on
-from tests.sessions.values import answer, callers_standing
+from tests.sessions.values import LOCAL, answer, callers_standing, file
 
 SDP = ("Content-Type", "application/sdp")
 CONTACT = ("Contact", "<sip:bob@192.0.2.20>")
@@ -110,6 +111,17 @@ class Offers(SynchronousTestCase):
         self.start(self.own.refresh())
         self.assertEqual(self.agent.methods(), ["UPDATE", "INVITE"])
         self.assertEqual(self.agent.sent[1].body, sdp.format(self.standing.ours))
+
+    def test_a_refresh_names_no_icon_whose_octets_are_not_with_it(self) -> None:
+        """[D-SDP-1] The version goes up once for that, and never again."""
+        self.standing.peer_allows = ()
+        self.standing.ours = sdp.offer(LOCAL, [file("a", icon="1@h"), file("b")], (1, 1))
+        for _ in range(2):
+            self.start(self.own.refresh())
+            self.grant()
+        bodies = [read_offer(each).description for each in self.agent.sent if each.cseq.method == "INVITE"]
+        self.assertEqual([body.origin.version for body in bodies], [2, 2])
+        self.assertEqual([line.icon for line in sdp.media(bodies[0])], [None, None])
 
     def test_an_answer_that_closes_a_line_of_its_own_will(self) -> None:
         """RFC 3264 §8: it carries nothing any more."""
