@@ -27,7 +27,7 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 ._-]", re.ASCII)
 def file_answer(
     request: ApiRequest, open_file: Callable[[], BinaryIO], *, size: int, type: str, name: str, sha256: str
 ) -> Reply:
-    """The file's octets, as an attachment that no browser runs: foreigners chose its type and its name.
+    """The file's octets, with `foreign_headers`.
 
     `open_file` is called only when octets are to be sent. Raises Problem 416, and what `open_file` raises.
     """
@@ -35,9 +35,7 @@ def file_answer(
     headers = [
         ("ETag", tag),
         ("Accept-Ranges", "bytes"),
-        ("Content-Type", type),
-        ("Content-Disposition", attachment(name)),
-        ("Content-Security-Policy", "sandbox; default-src 'none'"),
+        *foreign_headers(type, name),
     ]
     if tag in _tags(request.header("If-None-Match")):
         return Answer(304, b"", headers[:2])
@@ -50,6 +48,15 @@ def file_answer(
         return Streamed(lambda to: succeed(None), 206 if part else 200, headers, length)
     file = open_file()
     return Streamed(lambda to: FileProducer(file, to, start, length).done, 206 if part else 200, headers, length)
+
+
+def foreign_headers(type: str, name: str) -> list[tuple[str, str]]:
+    """The headers of octets whose type and name foreigners chose: an attachment that no browser runs."""
+    return [
+        ("Content-Type", type),
+        ("Content-Disposition", attachment(name)),
+        ("Content-Security-Policy", "sandbox; default-src 'none'"),
+    ]
 
 
 def attachment(name: str) -> str:

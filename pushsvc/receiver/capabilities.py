@@ -7,6 +7,7 @@ import attrs
 from pushsvc import push, sdp
 from pushsvc.config.receiver import Accept
 from pushsvc.receiver.reception import Host
+from pushsvc.sessions import ACCEPT
 from pushsvc.sip.uri import SipUri
 
 
@@ -20,7 +21,7 @@ def capabilities(
     description = sdp.capabilities(local, (1, 1), push.announced(accept.types), accept.max_size)
     fields = [
         ("Contact", push.contact(attrs.evolve(contact, user=None), host.targeting)),
-        ("Accept", "application/sdp"),
+        ACCEPT,
         ("Accept-Encoding", "identity"),
         ("Content-Type", "application/sdp"),
     ]

@@ -11,7 +11,7 @@ from pushsvc.api.answer import NO_CONTENT, Answer, Reply, json_answer
 from pushsvc.api.body import JsonBody
 from pushsvc.api.events import EventLog, EventStream
 from pushsvc.api.fields import Fields
-from pushsvc.api.files import file_answer
+from pushsvc.api.files import file_answer, foreign_headers
 from pushsvc.api.health import Healthz, MetricsPage, Readyz
 from pushsvc.api.lists import cursor_of, cursor_parts, list_answer, page_limit, read_query
 from pushsvc.api.problem import FieldError, Problem, not_found
@@ -84,6 +84,7 @@ class EntryPage(ApiResource):
         self._events = events
         self._id = entry_id
         self.putChild(b"content", ContentPage(inbox, entry_id))
+        self.putChild(b"icon", IconPage(inbox, entry_id))
         self.putChild(b"opened", OpenedPage(inbox, events, entry_id))
 
     async def render_GET(self, request: ApiRequest) -> Answer:
@@ -117,6 +118,21 @@ class ContentPage(ApiResource):
             raise not_found("somebody took the content away") from None
         except OSError as error:
             raise _storage(error) from error
+
+
+class IconPage(ApiResource):
+    """/v1/inbox/{id}/icon"""
+
+    def __init__(self, inbox: Inbox, entry_id: str) -> None:
+        super().__init__()
+        self._inbox = inbox
+        self._id = entry_id
+
+    async def render_GET(self, request: ApiRequest) -> Answer:
+        icon = (await _entry(self._inbox, self._id)).about.icon
+        if icon is None:
+            raise not_found("the entry has no icon")
+        return Answer(200, icon.octets, foreign_headers(icon.type, "icon"))
 
 
 class OpenedPage(ApiResource):

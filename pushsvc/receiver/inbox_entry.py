@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any
@@ -10,6 +11,7 @@ import attrs
 
 from pushsvc.api.fields import moment_of, time_text
 from pushsvc.push import safe_name
+from pushsvc.sessions import Icon
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_TEXT = 1024  # characters of a title or description; what is longer is cut
@@ -43,6 +45,7 @@ class Arriving:
     description: str | None = None
     disposition: str | None = None
     application: str | None = None
+    icon: Icon | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -108,12 +111,13 @@ def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
         "received_at": time_text(entry.received_at),
         "path": f"{directory}/{entry.file}",
         "state": entry.state,
+        "icon": None if about.icon is None else {"type": about.icon.type, "size": len(about.icon.octets)},
     }
 
 
 def sidecar_text(entry: Entry, directory: str) -> bytes:
-    """The sidecar: what the API shows, and the key, so that the index can be made again from it."""
-    value = {**entry_json(entry, directory), "key": entry.about.key}
+    """The sidecar: what the API shows, the key and the icon itself, so that the index can be made again from it."""
+    value = {**entry_json(entry, directory), "key": entry.about.key, "icon": kept_icon(entry.about.icon)}
     return _encode(value).encode() + b"\n"
 
 
@@ -122,11 +126,25 @@ def entry_of_sidecar(text: bytes, file: str) -> Entry | None:
     try:
         value = json.loads(text)
         moment = moment_of(value["received_at"])
-        about = Arriving(sender=value["from"], **{name: value[name] for name in _ABOUT})
+        about = Arriving(
+            sender=value["from"], icon=icon_of(value.get("icon")), **{name: value[name] for name in _ABOUT}
+        )
         facts = {name: value[name] for name in ("id", "size", "sha1", "sha256")}
     except (ValueError, KeyError, TypeError):
         return None
     return Entry(file=file, received_at=moment, about=about, **facts) if moment is not None else None
+
+
+def kept_icon(icon: Icon | None) -> dict[str, Any] | None:
+    """An icon as the sidecar and the index keep it."""
+    if icon is None:
+        return None
+    return {"type": icon.type, "size": len(icon.octets), "base64": base64.b64encode(icon.octets).decode()}
+
+
+def icon_of(kept: dict[str, Any] | None) -> Icon | None:
+    """The icon that `kept_icon` made this of. Raises KeyError, TypeError, ValueError for anything else."""
+    return None if kept is None else Icon(kept["type"], base64.b64decode(kept["base64"]))
 
 
 _ABOUT = (

@@ -15,7 +15,7 @@ from pushsvc.receiver.inbox_index import DamagedIndex, Index
 from pushsvc.receiver.inbox_publish import Publisher
 
 _PIECE = 1024 * 1024
-_MAX_SIDECAR = 64 * 1024
+_MAX_SIDECAR = 128 * 1024  # octets: an icon in base64, and texts that were long headers
 
 
 @attrs.frozen

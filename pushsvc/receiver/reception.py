@@ -18,7 +18,7 @@ from pushsvc.receiver.inbox_entry import Arriving
 from pushsvc.receiver.part import Part
 from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
 from pushsvc.receiver.wrapped import out_of_wrapping, wrapping_of
-from pushsvc.sessions import Invitation, Send, Sessions, Wanted
+from pushsvc.sessions import Icon, Invitation, Send, Sessions, Wanted
 from pushsvc.sessions import Take as TakeLine
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
@@ -125,10 +125,13 @@ class Reception:
         invitation.accept(takes, self._describe, push.announced(self.host.types))
 
     def _take(self, invitation: Invitation, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict) -> TakeLine:
-        selector = line.selector
+        selector, request = line.selector, invitation.request
+        icon = invitation.icons.get(line.icon or "")
+        if line.icon is not None and icon is None:
+            self.log.info("an icon is not kept: it did not come along, or is none", call_id=request.call_id)
         wanted = Wanted(
             accepts=lambda type: push.is_wrapper(type) or verdict.accepts(type),
-            make_sink=lambda send: self._part(invitation.request, caller, line, verdict, send),
+            make_sink=lambda send: self._part(request, caller, line, verdict, send, icon),
             max_size=verdict.max_size,
             expected_size=selector.size if selector is not None else None,
             one_content=selector is not None,
@@ -137,7 +140,15 @@ class Reception:
         accept_types, accept_wrapped_types = push.announced_to(self.host.types, line.accept_types)
         return TakeLine(wanted, accept_types, verdict.max_size, accept_wrapped_types)
 
-    def _part(self, request: Request, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict, send: Send) -> Part:
+    def _part(
+        self,
+        request: Request,
+        caller: Caller,
+        line: sdp.MediaOffer,
+        verdict: FileVerdict,
+        send: Send,
+        icon: Icon | None,
+    ) -> Part:
         headers = {name.lower(): value for name, value in send.headers}
         disposition = push.parse_content_disposition(headers.get("content-disposition", ""))
         selector = line.selector or sdp.FileSelector(None, None, None, None)
@@ -156,6 +167,7 @@ class Reception:
             description=push.parse_content_description(headers.get("content-description", "")) or None,
             disposition=disposition.kind if disposition else line.disposition,
             application=application_of(request),
+            icon=icon,
         )
         wrapping = wrapping_of(about, verdict.accepts, line.selector, is_disposed=disposition is not None)
         return self._inbox.part(about, verdict.max_size, wrapping)

@@ -9,6 +9,7 @@ from pushsvc.receiver.decisions import Decisions
 from pushsvc.receiver.events import Events
 from pushsvc.receiver.http_api import receiver_api
 from pushsvc.receiver.policy import Caller, FileAsked
+from pushsvc.sessions import Icon
 from tests.api.client import ApiClient
 from tests.receiver.inboxes import InboxCase
 
@@ -49,7 +50,7 @@ class Entries(ApiCase):
             list(value),
             [
                 "id", "from", "asserted", "to", "name", "type", "size", "sha1", "sha256", "title", "description",
-                "disposition", "application", "mode", "call_id", "received_at", "path", "state",
+                "disposition", "application", "mode", "call_id", "received_at", "path", "state", "icon",
             ],
         )  # fmt: skip
         self.assertEqual((value["from"], value["asserted"], value["state"]), ("sip:push@example.com", True, "new"))
@@ -132,6 +133,31 @@ class Contents(ApiCase):
         (self.path / entry.file).unlink()
         (self.path / entry.file).symlink_to("/etc/passwd")
         self.assertEqual(self.get(f"/v1/inbox/{entry.id}/content")[0], 503)
+
+
+class Icons(ApiCase):
+    """[F-13]"""
+
+    def test_an_icon_is_named_with_its_entry_and_given_for_itself(self) -> None:
+        """A list of pictures must not carry the pictures."""
+        for content in (LARGE, b"small"):
+            entry = self.put(content, icon=Icon("image/svg+xml", b"<svg/>"))
+            self.assertEqual(self.get(f"/v1/inbox/{entry.id}")[1]["icon"], {"type": "image/svg+xml", "size": 6})
+            status, headers, body = self.api.ask("GET", f"/v1/inbox/{entry.id}/icon")
+            self.assertEqual((status, body, headers["content-type"]), (200, b"<svg/>", "image/svg+xml"))
+            self.assertIn("attachment", headers["content-disposition"])
+            self.assertIn("sandbox", headers["content-security-policy"])
+
+    def test_an_entry_without_one(self) -> None:
+        entry = self.put(LARGE)
+        self.assertIsNone(self.get(f"/v1/inbox/{entry.id}")[1]["icon"])
+        self.assertEqual(self.api.ask("GET", f"/v1/inbox/{entry.id}/icon")[0], 404)
+        self.assertEqual(self.api.ask("GET", "/v1/inbox/inb_none/icon")[0], 404)
+
+    def test_an_icon_goes_with_its_entry(self) -> None:
+        entry = self.put(LARGE, icon=Icon("image/png", b"x"))
+        self.assertEqual(self.api.ask("DELETE", f"/v1/inbox/{entry.id}")[0], 204)
+        self.assertEqual((self.api.ask("GET", f"/v1/inbox/{entry.id}/icon")[0], self.files()), (404, set()))
 
 
 class DecisionsByHttp(ApiCase):

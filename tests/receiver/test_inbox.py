@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import json
@@ -13,6 +14,7 @@ from pushsvc.receiver.inbox import PROBE_EVERY, SPREAD_AFTER
 from pushsvc.receiver.inbox_entry import stored_name
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.inbox_repair import Repaired
+from pushsvc.sessions import MAX_ICON, Icon
 from tests.receiver.inboxes import InboxCase, arriving
 
 LARGE = bytes(range(256)) * 200
@@ -43,9 +45,21 @@ class Keeping(InboxCase):
                 "sha256": entry.sha256, "title": "Gate 3", "description": "d", "disposition": "render",
                 "application": "mms.ua", "mode": "msrp", "call_id": "8c1d@push1",
                 "received_at": "2026-09-21T14:13:20.000Z", "path": f"{self.path.absolute()}/{entry.file}",
-                "state": "new", "key": "t1",
+                "state": "new", "key": "t1", "icon": None,
             },
         )  # fmt: skip
+
+    def test_an_icon_is_kept_with_its_content(self) -> None:
+        """[F-13] Whoever reads the directory finds it in the sidecar, whole."""
+        icon = Icon("image/png", bytes(range(256)) * 128)
+        self.assertEqual(len(icon.octets), MAX_ICON)
+        for content in (LARGE, b"small"):
+            entry = self.put(content, icon=icon)
+            sidecar = json.loads((self.path / f"{entry.file}.json").read_text())
+            self.assertEqual({**sidecar["icon"], "base64": ""}, {"type": "image/png", "size": MAX_ICON, "base64": ""})
+            self.assertEqual(base64.b64decode(sidecar["icon"]["base64"]), icon.octets)
+        self.restart()
+        self.assertEqual([entry.about.icon for entry in self.entries()], [icon, icon])
 
     def test_nothing_is_seen_before_it_is_complete(self) -> None:
         """Half a picture in the inbox would be shown, or worse, run."""

@@ -8,6 +8,7 @@ import sqlite3
 
 from pushsvc.receiver.inbox_index import KEYS_KEPT
 from pushsvc.receiver.inbox_repair import Repaired
+from pushsvc.sessions import MAX_ICON, Icon
 from tests.receiver.inboxes import InboxCase, arriving
 
 LARGE = bytes(range(256)) * 200
@@ -36,6 +37,43 @@ class Found(InboxCase):
         self.assertEqual({entry.id for entry in self.entries()}, {entry.id for entry in entries})
         self.assertEqual(self.entries()[0].about.title, "T")
         self.assertFalse(self.successResultOf(self.inbox.store(arriving(key="b.txt"), b"small")).fresh)
+
+    def test_icons_are_found_again_where_contents_are(self) -> None:
+        """[F-13] In the sidecar of a large content, in the index of a small one that a kill left without its file."""
+        icon = Icon("image/png", bytes(MAX_ICON))
+        self.put(LARGE, name="large", icon=icon, sender="sip:" + "x" * 8000 + "@h", title="\x7f" * 2000)
+        self.successResultOf(self.inbox.stop())
+        for name in (".index.db", ".index.db-wal", ".index.db-shm"):
+            (self.path / name).unlink(missing_ok=True)
+        self.restart()
+        self.assertEqual((self.repaired, self.entries()[0].about.icon), (Repaired(adopted=1), icon))
+        small = self.put(b"small", name="small", icon=icon)
+        index = self.inbox._index
+        with index.change():
+            index.add_waiting(small.sequence, b"small")
+        for suffix in ("", ".json"):
+            (self.path / (small.file + suffix)).unlink()
+        self.restart()
+        self.assert_in_order(self.inbox, self.path, {"large": LARGE, "small": b"small"})
+        self.assertEqual([entry.about.icon for entry in self.entries()], [icon, icon])
+
+    def test_an_inbox_of_before_there_were_icons(self) -> None:
+        """Its entries have none, in the index as in the sidecars."""
+        entry = self.put(LARGE, name="old")
+        index = self.inbox._index
+        with index.change():
+            index._do("UPDATE entry SET facts = json_remove(facts, '$.about.icon')")
+        self.restart()
+        self.assertEqual(self.entries(), [entry])
+        self.successResultOf(self.inbox.stop())
+        sidecar = self.path / f"{entry.file}.json"
+        value = json.loads(sidecar.read_text())
+        del value["icon"]
+        sidecar.write_text(json.dumps(value))
+        for name in (".index.db", ".index.db-wal", ".index.db-shm"):
+            (self.path / name).unlink(missing_ok=True)
+        self.restart()
+        self.assertEqual((self.repaired, self.entries()[0].about), (Repaired(adopted=1), entry.about))
 
     def test_a_damaged_index_is_set_aside_and_made_again(self) -> None:
         self.put(LARGE)
