@@ -16,7 +16,8 @@ from pushsvc.api.body import BodyConsumer, JsonBody, media_type
 from pushsvc.api.problem import FieldError, Problem, unsupported_type
 from pushsvc.api.request import ApiRequest
 from pushsvc.sender.content_store import ContentStore, NoRoom, StoreBroken
-from pushsvc.sender.submission import Draft, Part, Rules
+from pushsvc.sender.submission import Draft, Rules
+from pushsvc.sender.submission_contents import Part
 from pushsvc.sender.submission_multipart import MultipartForm
 
 MAX_JSON = 8 * 1024 * 1024  # octets: it is held in memory, thrice; what is bigger comes as octets

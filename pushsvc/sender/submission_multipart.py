@@ -19,7 +19,8 @@ from pushsvc.api.problem import FieldError, Problem, too_large
 from pushsvc.api.request import ApiRequest
 from pushsvc.api.strict_json import read_json
 from pushsvc.sender.content_store import ContentStore
-from pushsvc.sender.submission import MAX_CONTENTS, Draft, Part, Rules
+from pushsvc.sender.submission import Draft, Rules
+from pushsvc.sender.submission_contents import MAX_CONTENTS, Part
 
 MAX_FIELD = 1024 * 1024  # octets of the field `push`: a thousand long addresses fit four times
 MAX_PART_HEADER = 4096  # octets of one header line of a part

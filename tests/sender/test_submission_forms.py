@@ -13,7 +13,8 @@ from twisted.web.http_headers import Headers
 from pushsvc.api.problem import Problem
 from pushsvc.sender import content_store
 from pushsvc.sender.content_store import SMALL, ContentStore, NoRoom, StoreBroken
-from pushsvc.sender.submission import MAX_CONTENTS, Draft, Rules
+from pushsvc.sender.submission import Draft, Rules
+from pushsvc.sender.submission_contents import MAX_CONTENTS
 from pushsvc.sender.submission_forms import MAX_JSON, Reservations, Reserved, open_form
 from pushsvc.sender.submission_multipart import MAX_FIELD
 from tests.sender.outbox_case import ALICE, BOB, CountingTokens, at_once
