@@ -90,8 +90,9 @@ def harmless(about: Arriving) -> Arriving:
 
 
 def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
-    """The entry as the API shows it; `directory` is the inbox's absolute path."""
+    """The entry as the API shows it, with `icon` where it has one; `directory` is the inbox's absolute path."""
     about = entry.about
+    icon = {} if about.icon is None else {"icon": {"type": about.icon.type, "size": len(about.icon.octets)}}
     return {
         "id": entry.id,
         "from": about.sender,
@@ -111,13 +112,13 @@ def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
         "received_at": time_text(entry.received_at),
         "path": f"{directory}/{entry.file}",
         "state": entry.state,
-        "icon": None if about.icon is None else {"type": about.icon.type, "size": len(about.icon.octets)},
+        **icon,
     }
 
 
 def sidecar_text(entry: Entry, directory: str) -> bytes:
     """The sidecar: what the API shows, the key and the icon itself, so that the index can be made again from it."""
-    value = {**entry_json(entry, directory), "key": entry.about.key, "icon": kept_icon(entry.about.icon)}
+    value = {**entry_json(entry, directory), "key": entry.about.key, **kept_icon(entry.about.icon)}
     return _encode(value).encode() + b"\n"
 
 
@@ -126,25 +127,24 @@ def entry_of_sidecar(text: bytes, file: str) -> Entry | None:
     try:
         value = json.loads(text)
         moment = moment_of(value["received_at"])
-        about = Arriving(
-            sender=value["from"], icon=icon_of(value.get("icon")), **{name: value[name] for name in _ABOUT}
-        )
+        about = Arriving(sender=value["from"], icon=icon_in(value), **{name: value[name] for name in _ABOUT})
         facts = {name: value[name] for name in ("id", "size", "sha1", "sha256")}
     except (ValueError, KeyError, TypeError):
         return None
     return Entry(file=file, received_at=moment, about=about, **facts) if moment is not None else None
 
 
-def kept_icon(icon: Icon | None) -> dict[str, Any] | None:
-    """An icon as the sidecar and the index keep it."""
+def kept_icon(icon: Icon | None) -> dict[str, Any]:
+    """The member `icon` as the sidecar and the index keep it; nothing where there is none."""
     if icon is None:
-        return None
-    return {"type": icon.type, "size": len(icon.octets), "base64": base64.b64encode(icon.octets).decode()}
+        return {}
+    return {"icon": {"type": icon.type, "size": len(icon.octets), "base64": base64.b64encode(icon.octets).decode()}}
 
 
-def icon_of(kept: dict[str, Any] | None) -> Icon | None:
-    """The icon that `kept_icon` made this of. Raises KeyError, TypeError, ValueError for anything else."""
-    return None if kept is None else Icon(kept["type"], base64.b64decode(kept["base64"]))
+def icon_in(kept: dict[str, Any]) -> Icon | None:
+    """The icon that `kept_icon` put in. Raises KeyError, TypeError, ValueError where that is something else."""
+    icon = kept.get("icon")
+    return None if icon is None else Icon(icon["type"], base64.b64decode(icon["base64"]))
 
 
 _ABOUT = (

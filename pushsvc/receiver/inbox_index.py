@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from pushsvc.receiver.inbox_entry import Arriving, Entry, icon_of, kept_icon
+from pushsvc.receiver.inbox_entry import Arriving, Entry, icon_in, kept_icon
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 KEYS_KEPT = 7 * 86400.0  # seconds; longer than any sender tries again
@@ -243,12 +243,13 @@ class Index:
 def _entry(sequence: int, file: str, state: str, facts: str) -> Entry:
     value = json.loads(facts)
     about = value.pop("about")
-    icon = icon_of(about.pop("icon", None))  # entries of before there were icons have no such member
-    return Entry(sequence=sequence, file=file, state=state, about=Arriving(icon=icon, **about), **value)
+    about = Arriving(**(about | {"icon": icon_in(about)}))
+    return Entry(sequence=sequence, file=file, state=state, about=about, **value)
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    about = attrs.asdict(entry.about, recurse=False) | {"icon": kept_icon(entry.about.icon)}
-    del about["sha1"], about["size"]
+    about = attrs.asdict(entry.about, recurse=False)
+    del about["sha1"], about["size"], about["icon"]
+    about |= kept_icon(entry.about.icon)
     facts = {name: getattr(entry, name) for name in ("id", "received_at", "size", "sha1", "sha256")}
     return {**facts, "about": about}

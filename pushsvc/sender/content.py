@@ -10,6 +10,9 @@ import attrs
 
 from pushsvc import push, sdp
 from pushsvc.sender.job import ContentFile, Job
+from pushsvc.sessions import Icon, Icons
+
+ICON_ROOM = 48 * 1024  # octets of icons in an INVITE: all of it stays below 64 KiB, the most that careful peers read
 
 
 @attrs.frozen
@@ -50,8 +53,24 @@ def described(job: Job, content: ContentFile) -> tuple[tuple[str, str], ...]:
     )
 
 
-def offered(job: Job, content: ContentFile) -> sdp.FileOffer:
-    """The content as a media line offers it."""
+def offers(job: Job, host: str) -> tuple[tuple[sdp.FileOffer, ...], Icons]:
+    """All contents as media lines offer them, and the icons that these name, as many as fit into one INVITE.
+
+    `host` makes the Content-IDs ours.
+    """
+    files, icons, room = [], dict[str, Icon](), ICON_ROOM
+    for content in job.contents:
+        content_id = None
+        if content.icon is not None and len(content.icon.octets) <= room:
+            content_id = f"{content.transfer_id}@{host}"
+            icons[content_id] = content.icon
+            room -= len(content.icon.octets)
+        files.append(offered(job, content, content_id))
+    return tuple(files), icons
+
+
+def offered(job: Job, content: ContentFile, icon: str | None = None) -> sdp.FileOffer:
+    """The content as a media line offers it; `icon` is the Content-ID of its icon."""
     return sdp.FileOffer(
         name=content.name,
         type=content.type,
@@ -62,4 +81,5 @@ def offered(job: Job, content: ContentFile) -> sdp.FileOffer:
         disposition=job.disposition,
         created_at=job.created_at,
         title=job.title,
+        icon=icon,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from pushsvc.errors import DeliveryError
+from pushsvc.sessions import Icon
 
 
 class FileState(enum.Enum):
@@ -42,6 +43,7 @@ class ContentFile:
     sha256: bytes
     path: Path
     transfer_id: str
+    icon: Icon | None = None
 
 
 @attrs.frozen

@@ -24,7 +24,9 @@ LONGEST_VIA = Via("TCP", "x" * 64, 65535, (("branch", "z9hG4bK" + "x" * 16), ("r
 def too_big_for_message(ways: Ways, submission: Submission) -> str | None:
     """Why a push that asks for MESSAGE cannot go by it, in words; None: it can."""
     contents = tuple(
-        ContentFile(wanted.name, wanted.type, wanted.upload.size, b"", b"", Path(), "x" * TRANSFER_ID_LENGTH)
+        ContentFile(
+            wanted.name, wanted.type, wanted.upload.size, b"", b"", Path(), "x" * TRANSFER_ID_LENGTH, wanted.icon
+        )
         for wanted in submission.contents
     )
     for target in submission.to:
@@ -57,6 +59,8 @@ class Message:
             return "MSRP was asked for"
         if len(job.contents) != 1:
             return "a MESSAGE carries one content"
+        if job.contents[0].icon is not None:
+            return "a MESSAGE carries no icon"
         if job.size > push.MAX_MESSAGE:
             return f"{job.size} octets do not fit into a MESSAGE"
         if not push.fits_message(len(encode(self._request(self._target, 1, LONGEST_VIA, bytes(job.size))))):

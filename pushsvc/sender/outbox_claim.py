@@ -16,6 +16,7 @@ from pushsvc.sender.outbox_read import read_files
 from pushsvc.sender.outbox_records import Claim
 from pushsvc.sender.outcome import State, is_settled
 from pushsvc.sender.schema import TO_DO, attempts, contents, pushes, recipients
+from pushsvc.sessions import Icon
 
 
 def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, now: float) -> tuple[Claim, ...]:
@@ -114,6 +115,7 @@ def _content(row: Row[Any], file: Row[Any], store: ContentStore) -> ContentFile:
         sha256=bytes.fromhex(file.sha256),
         path=_path(file, store),
         transfer_id=transfer_id(row.push_id, row.id, file.position),
+        icon=None if file.icon is None else Icon(file.icon_type, file.icon),
     )
 
 

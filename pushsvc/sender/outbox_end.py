@@ -93,7 +93,7 @@ def release_contents(connection: Connection, number: int) -> tuple[str, ...]:
     """This push needs its contents no more; the SHA-256 of those that are files."""
     ours = contents.c.push == number
     released = tuple(connection.scalars(select(contents.c.sha256).where(ours, KEPT_FILE)))
-    connection.execute(update(contents).where(ours).values(kept=False, octets=None))
+    connection.execute(update(contents).where(ours).values(kept=False, octets=None, icon=None))
     return released
 
 

@@ -143,6 +143,8 @@ def _content_rows(number: int, submission: Submission) -> list[dict[str, Any]]:
             "sha256": content.upload.sha256,
             "kept": True,
             "octets": content.upload.small(),
+            "icon_type": None if content.icon is None else content.icon.type,
+            "icon": None if content.icon is None else content.icon.octets,
         }
         for position, content in enumerate(submission.contents)
     ]

@@ -81,7 +81,8 @@ def _load(connection: Connection, wanted: Select[Any]) -> list[Push]:
     rows = connection.execute(wanted).all()
     numbers = [row.number for row in rows]
     # Not their octets: nobody reads these here.
-    described = [contents.c.push, contents.c.name, contents.c.type, contents.c.size, contents.c.sha256]
+    names = ("push", "name", "type", "size", "sha256", "icon_type")
+    described = [contents.c[name] for name in names]
     files = _grouped(connection, select(*described).where(contents.c.push.in_(numbers)).order_by(contents.c.position))
     people = _grouped(
         connection, select(recipients).where(recipients.c.push.in_(numbers)).order_by(recipients.c.position)
@@ -121,7 +122,7 @@ def _push(row: Row[Any], files: Sequence[Row[Any]], people: Iterable[Row[Any]], 
         application=row.application,
         correlation=None if row.correlation is None else json.loads(row.correlation),
         labels=tuple(json.loads(row.labels)),
-        contents=tuple(Content(file.name, file.type, file.size, file.sha256) for file in files),
+        contents=tuple(Content(file.name, file.type, file.size, file.sha256, file.icon_type) for file in files),
         recipients=tuple(_recipient(one, len(files), attempts_of[one.id]) for one in people),
     )
 

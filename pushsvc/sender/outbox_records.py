@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from pushsvc.errors import PushsvcError
 from pushsvc.sender.job import FileResult, Job
 from pushsvc.sender.outcome import OPEN, State
+from pushsvc.sessions import Icon
 
 LANES: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 """The priorities and their lanes."""
@@ -38,6 +39,7 @@ class Wanted:
     name: str
     type: str
     upload: Received
+    icon: Icon | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -67,12 +69,13 @@ class Submission:
 
 @attrs.frozen
 class Content:
-    """One content of a push; hashes in lower-case hex."""
+    """One content of a push; hashes in lower-case hex. `icon` is the type of its icon, None without one."""
 
     name: str
     type: str
     size: int
     sha256: str
+    icon: str | None = None
 
 
 @attrs.frozen
@@ -157,7 +160,7 @@ def untried(submission: Submission) -> Push:
         correlation=submission.correlation,
         labels=submission.labels,
         contents=tuple(
-            Content(content.name, content.type, content.upload.size, content.upload.sha256)
+            Content(content.name, content.type, content.upload.size, content.upload.sha256, _type(content.icon))
             for content in submission.contents
         ),
         recipients=tuple(
@@ -165,6 +168,10 @@ def untried(submission: Submission) -> Push:
             for to in submission.to
         ),
     )
+
+
+def _type(icon: Icon | None) -> str | None:
+    return None if icon is None else icon.type
 
 
 @attrs.frozen

@@ -32,6 +32,7 @@ def push_json(push: Push, progress_of: ProgressOf) -> Json:
         "labels": list(push.labels),
         "contents": [
             {"name": content.name, "type": content.type, "size": content.size, "sha256": content.sha256}
+            | ({} if content.icon is None else {"icon": {"type": content.icon}})
             for content in push.contents
         ],
         "counts": dict(Counter(recipient.state.value for recipient in push.recipients)),

@@ -67,6 +67,8 @@ contents = Table(
     Column("sha256", String(64), nullable=False),
     Column("kept", Boolean, nullable=False),  # this push may still have to send it
     Column("octets", LargeBinary),  # of a small one; a bigger one is a file
+    Column("icon_type", String(127)),
+    Column("icon", LargeBinary),  # as long as the content is kept
     PrimaryKeyConstraint("push", "position"),
     Index("contents_files", "sha256", sqlite_where=KEPT_FILE, postgresql_where=KEPT_FILE),
 )

@@ -155,11 +155,17 @@ def _check_mode(submission: Submission, rules: Rules) -> None:
             raise unfit("mode", "too-large", f"this push cannot go by MESSAGE: {why}")
 
 
+def _said_of(content: Wanted) -> list[str]:
+    icon = content.icon
+    of_icon = [] if icon is None else [icon.type, hashlib.sha256(icon.octets).hexdigest()]
+    return [content.name, content.type, content.upload.sha256, *of_icon]
+
+
 def _fingerprint(submission: Submission, fields: Fields) -> str:
     """What makes two requests the same: everything that the client said, nothing that we added."""
     said = [
         submission.to,
-        [(content.name, content.type, content.upload.sha256) for content in submission.contents],
+        [_said_of(content) for content in submission.contents],
         submission.not_after if "not_after" in fields else None,
         submission.mode,
         submission.disposition,

@@ -12,10 +12,12 @@ import attrs
 from pushsvc import push
 from pushsvc.api.fields import Fields
 from pushsvc.api.problem import too_large
-from pushsvc.sender.content_store import ContentStore, Upload
+from pushsvc.sender.content_store import SMALL, ContentStore, Upload
 from pushsvc.sender.outbox_records import Wanted
+from pushsvc.sessions import Icon
 
 MAX_CONTENTS = 8  # as many media lines as a session description may have
+MAX_ICON = SMALL  # octets; three of them go in one INVITE
 OCTETS = "application/octet-stream"
 TEXT = "text/plain;charset=utf-8"
 
@@ -23,6 +25,7 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _media_type = re.compile(
     rf"{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[^\"\\\x00-\x1f\x7f-\U0010ffff]*\"))*", re.ASCII
 ).fullmatch
+_image_type = re.compile(rf"image/{_TOKEN}", re.ASCII).fullmatch
 _blanks = re.compile(r"[ \t\r\n]+")
 
 
@@ -66,6 +69,11 @@ class Contents:
         return [content for content in found if content is not None]
 
     def _named(self, fields: Fields) -> Wanted | None:
+        found = self._content(fields)
+        icon = self._icon(fields.part("icon"))
+        return found if found is None or icon is None else attrs.evolve(found, icon=icon)
+
+    def _content(self, fields: Fields) -> Wanted | None:
         name = fields.text("name", None, longest=255)
         kind = matching(fields, "type", _media_type)
         sources = [source for source in ("text", "base64", "upload") if source in fields]
@@ -78,12 +86,40 @@ class Contents:
         return self._inline(octets, name, kind) if text is None else self._inline(text, name, kind or TEXT)
 
     def _uploaded(self, fields: Fields, field: str, name: str | None, kind: str | None) -> Wanted | None:
+        part = self._part(fields, field)
+        return None if part is None else _wanted(part.upload, name or part.name, kind or part.type)
+
+    def _part(self, fields: Fields, field: str) -> Part | None:
+        """The first part of this name that nobody has taken."""
         part = next((part for part in self.parts if part.field == field), None)
         if part is None:
             fields.wrong("upload", "unknown-part")
             return None
         self.parts.remove(part)
-        return _wanted(part.upload, name or part.name, kind or part.type)
+        return part
+
+    def _icon(self, fields: Fields | None) -> Icon | None:
+        if fields is None:
+            return None
+        kind: str | None = fields.text("type", None, longest=127)
+        field = fields.text("upload", None, longest=255)
+        octets: bytes | None = _base64(fields)
+        if ("base64" in fields) == (field is not None):
+            fields.wrong("", "one-of")
+            return None
+        if field is not None:
+            part = self._part(fields, field)
+            if part is None:
+                return None
+            octets, kind = part.upload.small(), kind or part.type
+            part.upload.discard()
+        image = push.bare_type(kind or "")
+        if not _image_type(image):
+            fields.wrong("type", "value" if image else "missing")
+        if not octets or len(octets) > MAX_ICON:
+            fields.wrong("", "value" if octets == b"" else "too-large")
+            return None
+        return Icon(image, octets)
 
     def _unnamed(self) -> Wanted:
         part = self.parts.pop(0)

@@ -20,30 +20,29 @@ from pushsvc.api.request import ApiRequest
 from pushsvc.api.strict_json import read_json
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.submission import Draft, Rules
-from pushsvc.sender.submission_contents import MAX_CONTENTS, Part
+from pushsvc.sender.submission_contents import MAX_CONTENTS, MAX_ICON, Part
 
+MAX_PARTS = 2 * MAX_CONTENTS  # contents, and an icon of each
 MAX_FIELD = 1024 * 1024  # octets of the field `push`: a thousand long addresses fit four times
 MAX_PART_HEADER = 4096  # octets of one header line of a part
 MAX_PART_FRAME = 16 * 1024  # octets of a part that are not content, by far
 
 
 class MultipartForm:
-    """multipart/form-data: the field `push` is the JSON, every other part is a content, written as it arrives."""
+    """multipart/form-data: the field `push` is the JSON, all others are contents and icons, written as they arrive."""
 
     def __init__(self, request: ApiRequest, store: ContentStore, rules: Rules, key: str | None) -> None:
         boundary = parse_options_header(request.header("Content-Type"))[1].get("boundary", "")
         if not 1 <= len(boundary) <= 70 or not boundary.isascii():  # RFC 2046 §5.1.1
             raise Problem(400, "bad-multipart", "the Content-Type has no proper boundary")
-        self._parser = PushMultipartParser(
-            boundary, max_header_size=MAX_PART_HEADER, max_segment_count=MAX_CONTENTS + 1
-        )
+        self._parser = PushMultipartParser(boundary, max_header_size=MAX_PART_HEADER, max_segment_count=MAX_PARTS + 1)
         self._store = store
         self._max_content = rules.max_content
         self._key = key
         self._segment: MultipartSegment | None = None
         self._push: bytearray | None = None
         self._parts: list[Part] = []
-        self.limit = MAX_CONTENTS * rules.max_content + MAX_FIELD + (MAX_CONTENTS + 2) * MAX_PART_FRAME
+        self.limit = MAX_CONTENTS * (rules.max_content + MAX_ICON) + MAX_FIELD + (MAX_PARTS + 2) * MAX_PART_FRAME
 
     def write(self, octets: bytes) -> Deferred[Any] | None:
         # One at most: a sync is due far more rarely than octets arrive.

@@ -9,12 +9,12 @@ from twisted.logger import Logger
 
 from pushsvc.errors import DeliveryError, Refused
 from pushsvc.sdp import FileOffer
-from pushsvc.sender.content import offered, opened
+from pushsvc.sender.content import offers, opened
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
 from pushsvc.sender.lingering import Key
 from pushsvc.sender.packing import Unfit, packed
 from pushsvc.sender.ways import Ways
-from pushsvc.sessions import Call, ConfirmedBy, Line, Progress, Session
+from pushsvc.sessions import Call, ConfirmedBy, Icons, Line, Progress, Session
 from pushsvc.sip.uri import SipUri
 
 
@@ -81,7 +81,7 @@ class Transfer:
         call_id = session.dialog.call_id
         self._ways.began(call_id, self._job)
         try:
-            lines = await session.offer_more(self._offers())
+            lines = await session.offer_more(*self._offers())
         except DeliveryError as error:
             self.log.info("a lingering session is of no more use: {reason}", reason=error.reason, call_id=call_id)
             session.close("no further files")
@@ -101,16 +101,22 @@ class Transfer:
     def _key(self) -> Key:
         return self._job.to, self._job.application
 
-    def _offers(self) -> tuple[FileOffer, ...]:
-        return tuple(offered(self._job, content) for content in self._job.contents)
+    def _offers(self) -> tuple[tuple[FileOffer, ...], Icons]:
+        files, icons = offers(self._job, self._ways.caller.identity.host)
+        wanted = sum(content.icon is not None for content in self._job.contents)
+        if len(icons) < wanted:
+            self.log.info("{count} icons do not fit into an INVITE", count=wanted - len(icons), push=self._job.push_id)
+        return files, icons
 
     def _call(self) -> Call:
         ways, job = self._ways, self._job
+        files, icons = self._offers()
         return Call(
             SipUri.parse(job.to),
-            self._offers(),
+            files,
             lambda contact, interval, min_se: ways.caller.invite(job, contact, interval, min_se),
             self._call_id,
+            icons,
             session_expires=ways.caller.session_expires,
             user=ways.caller.identity.user,
             route=ways.caller.route,

@@ -45,7 +45,7 @@ class Keeping(InboxCase):
                 "sha256": entry.sha256, "title": "Gate 3", "description": "d", "disposition": "render",
                 "application": "mms.ua", "mode": "msrp", "call_id": "8c1d@push1",
                 "received_at": "2026-09-21T14:13:20.000Z", "path": f"{self.path.absolute()}/{entry.file}",
-                "state": "new", "key": "t1", "icon": None,
+                "state": "new", "key": "t1",
             },
         )  # fmt: skip
 

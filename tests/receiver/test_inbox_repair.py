@@ -57,24 +57,6 @@ class Found(InboxCase):
         self.assert_in_order(self.inbox, self.path, {"large": LARGE, "small": b"small"})
         self.assertEqual([entry.about.icon for entry in self.entries()], [icon, icon])
 
-    def test_an_inbox_of_before_there_were_icons(self) -> None:
-        """Its entries have none, in the index as in the sidecars."""
-        entry = self.put(LARGE, name="old")
-        index = self.inbox._index
-        with index.change():
-            index._do("UPDATE entry SET facts = json_remove(facts, '$.about.icon')")
-        self.restart()
-        self.assertEqual(self.entries(), [entry])
-        self.successResultOf(self.inbox.stop())
-        sidecar = self.path / f"{entry.file}.json"
-        value = json.loads(sidecar.read_text())
-        del value["icon"]
-        sidecar.write_text(json.dumps(value))
-        for name in (".index.db", ".index.db-wal", ".index.db-shm"):
-            (self.path / name).unlink(missing_ok=True)
-        self.restart()
-        self.assertEqual((self.repaired, self.entries()[0].about), (Repaired(adopted=1), entry.about))
-
     def test_a_damaged_index_is_set_aside_and_made_again(self) -> None:
         self.put(LARGE)
         for damage in (b"no database at all" * 1000, b"SQLite format 3\0" + b"\xff" * 5000):

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sender.content import described, offered, opened
+from pushsvc.sender.content import described, offered, offers, opened
+from pushsvc.sender.submission_contents import MAX_ICON
+from pushsvc.sessions import Icon
 from tests.sender.values import content, job
 
 
@@ -45,6 +47,22 @@ class Describing(SynchronousTestCase):
     def test_the_title_stands_in_for_a_description(self) -> None:
         self.assertEqual(dict(described(job(title="Gate 3"), content()))["Content-Description"], "Gate 3")
         self.assertNotIn("Content-Description", dict(described(job(), content())))
+
+    def test_icons_as_many_as_fit(self) -> None:
+        """[R-PSA-EST-9] Careful peers read 64 KiB of an INVITE: what would be too much is left out, not the file."""
+        large = Icon("image/png", bytes(MAX_ICON))
+        contents = [
+            content(icon=icon, transfer_id=f"t{index}") for index, icon in enumerate((large, None, *[large] * 3))
+        ]
+        small = Icon("image/gif", b"x")
+        files, icons = offers(job(*contents), "example.com")
+        self.assertEqual(
+            [file.icon for file in files], ["t0@example.com", None, "t2@example.com", "t3@example.com", None]
+        )
+        self.assertEqual(icons, dict.fromkeys(("t0@example.com", "t2@example.com", "t3@example.com"), large))
+        files, icons = offers(job(content(icon=small), *contents), "[2001:db8::1]")
+        self.assertEqual(list(icons), ["t" * 32 + "@[2001:db8::1]", "t0@[2001:db8::1]", "t2@[2001:db8::1]"])
+        self.assertEqual(offers(job(), "example.com"), ((offered(job(), content()),), {}))
 
     def test_the_media_line(self) -> None:
         """[R-PSA-EST-9]"""

@@ -14,6 +14,7 @@ from pushsvc.api.tokens import BearerTokens, Token
 from pushsvc.sender.content_store import SMALL
 from pushsvc.sender.http_api import PushApi
 from pushsvc.sender.submission import Rules
+from pushsvc.sender.submission_contents import MAX_CONTENTS
 from tests.api.client import ApiClient, RawClient
 from tests.sender.api_case import JSON, ApiCase
 from tests.sender.outbox_case import ALICE, BOB, NOW
@@ -54,6 +55,28 @@ class Submitting(ApiCase):
         self.assertEqual(push, expected)
         self.assertEqual(self.get(headers["location"]), (200, expected))
         self.assertEqual(self.metrics.counted, [("submitted", "json")])
+
+    def test_a_content_with_an_icon(self) -> None:
+        """[F-13] The push shows that there is one; what no MESSAGE can carry is not asked of one."""
+        content = {"text": "hello", "icon": {"type": "image/png", "base64": "eA=="}}
+        status, _, push = self.post(content=content)
+        self.assertEqual((status, push["contents"][0]["icon"]), (202, {"type": "image/png"}))
+        self.assertEqual(self.get(f"/v1/pushes/{push['id']}")[1]["contents"], push["contents"])
+
+    def test_a_form_with_eight_files_and_their_icons(self) -> None:
+        """[F-13] As many as there can be."""
+        pieces = []
+        contents = [{"upload": f"f{index}", "icon": {"upload": f"i{index}"}} for index in range(MAX_CONTENTS)]
+        fields = [("push", "", json.dumps({"to": [ALICE], "contents": contents}))]
+        for index in range(MAX_CONTENTS):
+            fields += [(f"f{index}", "text/plain", "file"), (f"i{index}", "image/png", "icon")]
+        for name, kind, text in fields:
+            pieces.append(f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x"\r\n')
+            pieces.append(f"Content-Type: {kind or 'application/json'}\r\n\r\n{text}\r\n")
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        body = "".join([*pieces, "--b--\r\n"]).encode()
+        status, push = self.client.ask_json("POST", "/v1/pushes", data=body, headers=headers)
+        self.assertEqual((status, [each["icon"] for each in push["contents"]]), (202, [{"type": "image/png"}] * 8))
 
     def test_raw_by_post_and_by_put_as_curl_does_it(self) -> None:
         """`curl -T gate.jpg -H 'Push-To: sip:alice@example.com' http://…/v1/pushes`"""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import attrs
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sender import schema
+from pushsvc.sender import migrations, schema
 from pushsvc.sender.outbox_database import Database, StoreUnusable
+from pushsvc.sender.outcome import Outcome, State
+from pushsvc.sessions import Icon
+from tests.sender.outbox_case import ALICE, NOW, OutboxCase, at_once, delivered
 
 
 class Opening(SynchronousTestCase):
@@ -82,3 +89,54 @@ class Opening(SynchronousTestCase):
     def test_the_files_are_for_us_alone(self) -> None:
         self.open()
         self.assertEqual(self.path.parent.stat().st_mode & 0o077, 0)
+
+
+class Upgrading(OutboxCase):
+    """What an older version left behind is brought up to date, and goes."""
+
+    def open(self, in_thread: Any = at_once) -> None:
+        path = self.state / "queue.db"
+        if not path.exists():
+            path.parent.mkdir(parents=True)
+            self._leave(path)
+        super().open(in_thread)
+
+    def _leave(self, path: Path) -> None:
+        """A queue of the first schema, with a push that was not sent yet."""
+        engine = create_engine(f"sqlite:///{path}")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+            for row in OLD_PUSH:
+                connection.exec_driver_sql(row)
+        engine.dispose()
+
+    def test_a_push_of_the_first_schema_is_sent(self) -> None:
+        """It was answered 202, which holds for the next version, too."""
+        (claim,) = self.done(self.outbox.turn(NOW, 10)).claims
+        (content,) = claim.job.contents
+        self.assertEqual((claim.job.to, content.name, content.path.read_bytes()), (ALICE, "old.txt", b"hello"))
+        self.assertIsNone(content.icon)
+        self.done(self.outbox.settle(claim, Outcome(State.DELIVERED), delivered("old.txt"), (), NOW))
+        self.assertEqual(self.states("psh_old"), ["delivered"])
+
+    def test_new_pushes_go_beside_it(self) -> None:
+        """[F-13]"""
+        icon = Icon("image/png", b"x")
+        self.put("psh_new", contents=(attrs.evolve(self.content(), icon=icon),))
+        self.restart()
+        claims = self.done(self.outbox.turn(NOW, 10)).claims
+        self.assertEqual({claim.job.push_id: claim.job.contents[0].icon for claim in claims},
+                         {"psh_old": None, "psh_new": icon})  # fmt: skip
+
+
+OLD_PUSH = (
+    "INSERT INTO pushes VALUES (1, 'psh_old', 'queued', 1800000000.0, 1800003600.0, 'auto', 'attachment', 'normal',"
+    " NULL, NULL, NULL, NULL, '[]', 1)",
+    "INSERT INTO contents VALUES (1, 0, 'old.txt', 'text/plain', 5, 'aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d',"
+    " '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', 1, X'68656c6c6f')",
+    "INSERT INTO recipients VALUES (1, 1, 0, 'sip:alice@example.com', 'queued', NULL, 1, 1800000000.0, 1800003600.0,"
+    " 0, 0, 0, 0, '[]')",
+)

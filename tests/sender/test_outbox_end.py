@@ -6,12 +6,15 @@ import os
 from typing import Any
 
 import attrs
+from sqlalchemy import select
 
 from pushsvc.errors import Misuse
 from pushsvc.sender.content_store import SMALL
 from pushsvc.sender.job import AttemptResult, FileResult, FileState
 from pushsvc.sender.outbox_records import Claim
 from pushsvc.sender.outcome import Outcome, State
+from pushsvc.sender.schema import contents
+from pushsvc.sessions import Icon
 from tests.sender.outbox_case import ALICE, BOB, NOW, OutboxCase, delivered
 
 DONE = Outcome(State.DELIVERED)
@@ -158,6 +161,19 @@ class Clearing(EndCase):
         self.assertEqual(len(self.files()), 1)
         self.settle(self.claim())
         self.assertEqual(self.files(), [])
+
+    def test_an_icon_is_kept_as_long_as_its_content(self) -> None:
+        """[F-13] Afterwards the history says that there was one."""
+        for number, outcome in enumerate((NO, DONE)):
+            icon = Icon("image/png", b"x")
+            self.put(f"psh_{number}", contents=(attrs.evolve(self.content(), icon=icon),))
+            claim = self.claim()
+            self.assertEqual(claim.job.contents[0].icon, icon)
+            self.settle(claim, outcome)
+            self.assertEqual(self.push(f"psh_{number}").contents[0].icon, "image/png")
+        with self.database.engine.connect() as connection:
+            rows = connection.execute(select(contents.c.icon).order_by(contents.c.push)).scalars().all()
+        self.assertEqual(rows, [b"x", None])
 
     def test_the_contents_of_a_push_that_failed_are_kept(self) -> None:
         """It may be driven again."""

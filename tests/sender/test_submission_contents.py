@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
+from pushsvc.api.problem import Problem
+from pushsvc.sender.content_store import SMALL
 from pushsvc.sender.outbox_records import Submission
-from tests.sender.submission_case import SubmissionCase
+from pushsvc.sender.submission_contents import MAX_ICON
+from pushsvc.sessions import Icon
+from tests.sender.submission_case import HELLO, SubmissionCase
 
 
 class Contents(SubmissionCase):
@@ -67,6 +71,48 @@ class Contents(SubmissionCase):
         for name, safe in (("../../etc/passwd", "_.._etc_passwd"), ("a\u202egpj.exe", "agpj.exe"), ("", "content.bin")):
             read = self.read(content={"base64": "", "name": name, "type": "application/octet-stream"})
             self.assertEqual(read.contents[0].name, safe)
+
+    def test_an_icon_is_part_of_a_content(self) -> None:
+        """[F-13] Inline or as a part of the form, whose type counts when nothing else is said."""
+        parts = [self.part("a", b"A"), self.part("i", b"icon", "i.png", "Image/PNG; q=1"), self.part("j", b"jpg")]
+        contents = [
+            {"upload": "a", "icon": {"upload": "i"}},
+            {"text": "t", "icon": {"upload": "j", "type": "image/jpeg"}},
+            {"text": "t", "icon": {"type": "image/svg+xml", "base64": base64.encodebytes(b"<svg/>").decode()}},
+            {"text": "t", "icon": None},
+        ]
+        read = self.read(None, *parts, content=..., contents=contents)
+        self.assertEqual(
+            [content.icon for content in read.contents],
+            [Icon("image/png", b"icon"), Icon("image/jpeg", b"jpg"), Icon("image/svg+xml", b"<svg/>"), None],
+        )
+
+    def test_icons_that_are_none(self) -> None:
+        """[F-13] A client hears of it now; its receivers never would."""
+        fits, large = (base64.b64encode(bytes(size)).decode() for size in (MAX_ICON, MAX_ICON + 1))
+        self.read(content=HELLO | {"icon": {"type": "image/png", "base64": fits}})
+        for icon, pointer, code in (
+            ({"type": "image/png", "base64": large}, "", "too-large"),
+            ({"type": "image/png", "base64": ""}, "", "value"),
+            ({"type": "image/png", "base64": "*"}, "/base64", "value"),
+            ({"type": "text/html", "base64": "eA=="}, "/type", "value"),
+            ({"type": "image/png\r\nX: y", "base64": "eA=="}, "/type", "control-character"),
+            ({"base64": "eA=="}, "/type", "missing"),
+            ({"type": "image/png"}, "", "one-of"),
+            ({"type": "image/png", "base64": "eA==", "upload": "file"}, "", "one-of"),
+            ({"type": "image/png", "upload": "nobody"}, "/upload", "unknown-part"),
+            ({"type": "image/png", "base64": "eA==", "text": "x"}, "/text", "unknown"),
+            ("eA==", "", "type"),
+        ):
+            problem = self.assertRaises(Problem, self.read, content=HELLO | {"icon": icon})
+            found = [(error.pointer, error.code) for error in problem.errors]
+            self.assertIn((f"/content/icon{pointer}", code), found)
+
+    def test_an_icon_in_a_part_that_is_refused_leaves_nothing(self) -> None:
+        part = self.part("i", bytes(SMALL + 1), "i.png", "image/png")
+        found = self.refused(422, part, content=HELLO | {"icon": {"upload": "i"}})
+        self.assertEqual(found, [("/content/icon", "too-large")])
+        self.assertEqual(list(self.directory.iterdir()), [])
 
     def test_an_empty_content_is_a_content(self) -> None:
         self.assertEqual(self.read(content={"text": ""}).contents[0].upload.size, 0)

@@ -216,7 +216,7 @@ class Multipart(FormCase):
         push = ("push", None, None, PUSH.encode())
         self.problem(413, self.read, multipart(push, ("file", "x", None, bytes(100_001))))
         self.problem(413, self.read, multipart(("push", None, None, b" " * (MAX_FIELD + 1))))
-        self.problem(413, self.read, multipart(push, *[("file", "x", None, b"x")] * (MAX_CONTENTS + 1)))
+        self.problem(413, self.read, multipart(push, *[("file", "x", None, b"x")] * (2 * MAX_CONTENTS + 1)))
 
     def test_a_form_that_broke_leaves_nothing(self) -> None:
         form = self.open()
