@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from pushsvc.pushctl.exits import Exit
 from pushsvc.pushctl.output import Output, printable
 from pushsvc.pushctl.progress import Quiet, Watcher, follow, is_final, state_words, watcher
 from pushsvc.pushctl.session import Session, pass_session
-from pushsvc.pushctl.submission import Attachment, json_body, moment, multipart_body
+from pushsvc.pushctl.submission import FILE_FIELD, Attachment, icon_member, json_body, moment, multipart_body
 
 STDIN = "-"
 TEXT = "text/plain;charset=utf-8"
@@ -42,6 +43,14 @@ def _until(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("-m", "--message", metavar="TEXT", help="The content itself, as text.")
 @click.option("--type", "content_type", metavar="T", help="Media type; else guessed by the name.")
 @click.option("--name", metavar="N", help="File name that the receiver sees.")
+@click.option(
+    "--icon",
+    "icons",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A small picture of the content; given again, of the next one.",
+)
 @click.option("--title", metavar="S", help="What a person is shown first.")
 @click.option("--until", metavar="TIME", callback=_until, help="Not later than this: 2h, 3d or 2026-11-22T11:00:00Z.")
 @click.option(
@@ -66,6 +75,7 @@ def push(
     message: str | None,
     content_type: str | None,
     name: str | None,
+    icons: Sequence[Path],
     no_wait: bool,
     timeout: float,
     **members: str | None,
@@ -77,9 +87,17 @@ def push(
         raise click.UsageError("to whom? Name at least one SIP URI.")
     if (message is None) == (not attachments):
         raise click.UsageError("push what? Either -m TEXT, or -f FILE (or - for standard input).")
+    if len(icons) > max(1, len(attachments)):
+        raise click.UsageError("there are more icons than contents.")
     wanted = {"to": recipients, **_submission_members(**members)}
+    drawn: list[Json] = [{"icon": icon_member(path)} for path in icons]
     if message is not None:
         wanted["content"] = {"type": content_type or TEXT, "text": message} | ({"name": name} if name else {})
+        wanted["content"] |= drawn[0] if drawn else {}
+    elif drawn:
+        plain: Json = {}
+        each = zip_longest(attachments, drawn, fillvalue=plain)
+        wanted["contents"] = [{"upload": FILE_FIELD, **icon} for _, icon in each]
     output = session.output
     with contextlib.nullcontext(Quiet()) if output.as_json else watcher(output.console(), output.say) as watch:
         submitted = submit(session.api, wanted, attachments, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import mimetypes
 import os
@@ -18,6 +19,8 @@ from pushsvc.config.values import Wrong, read_duration
 from pushsvc.pushctl.client import BLOCK, Body, Json
 from pushsvc.pushctl.exits import CommandFailed, Exit
 
+FILE_FIELD = "file"  # the form's field for contents
+MOST_OF_AN_ICON = 256 * 1024  # octets that are read of one: push-sender refuses far smaller ones
 _UNNAMEABLE = {'"': "%22", "\r": "%0D", "\n": "%0A"}  # as browsers write names into multipart/form-data
 
 
@@ -70,6 +73,19 @@ def moment(text: str, now: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def icon_member(path: Path) -> Json:
+    """The picture at `path` as the member `icon` of a content. Raises CommandFailed when it is none."""
+    kind = guessed_type(path.name)
+    if not kind.startswith("image/"):
+        raise CommandFailed(f"{path}: an icon is a picture, and this is {kind} by its name", Exit.BAD_DATA)
+    try:
+        with path.open("rb") as file:
+            octets = file.read(MOST_OF_AN_ICON)
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}", Exit.NO_INPUT) from error
+    return {"type": kind, "base64": base64.b64encode(octets).decode()}
+
+
 def json_body(push: Json) -> Body:
     """A push whose content is inside its JSON."""
     text = json.dumps(push).encode()
@@ -83,7 +99,9 @@ def multipart_body(push: Json, attachments: Sequence[Attachment], sent: Callable
     """
     boundary = f"pushctl-{secrets.token_hex(16)}"
     heads = [_part_head(boundary, "push", None, "application/json") + json.dumps(push).encode() + b"\r\n"]
-    heads += [_part_head(boundary, "file", attachment.name or "content", attachment.type) for attachment in attachments]
+    heads += [
+        _part_head(boundary, FILE_FIELD, attachment.name or "content", attachment.type) for attachment in attachments
+    ]
     tail = f"--{boundary}--\r\n".encode()
     size = sum(map(len, heads)) + len(tail) + sum(attachment.size + 2 for attachment in attachments)
 

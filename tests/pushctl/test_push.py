@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import sys
@@ -69,6 +70,32 @@ class Push(SynchronousTestCase):
         ):
             self.assertIn(piece, asked.body)
         self.assertIn("upload: done, 6 B of 6 B", ran.stderr)
+
+    def test_icons_go_with_the_contents_in_their_order(self) -> None:
+        """[F-13] The picture of a text is in its JSON; files are then named in theirs."""
+        icon = {"type": "image/png", "base64": base64.b64encode(b"icon").decode()}
+        drawn = self.file("i.png", b"icon")
+        _, asked = self.push("sip:a@b", "-m", "x", "--icon", drawn)
+        self.assertEqual(json.loads(asked.body)["content"]["icon"], icon)
+        files = ("-f", self.file("a.jpg", b"A"), "-f", self.file("b.txt", b"B"))
+        for icons, contents in (
+            ((drawn,), [{"upload": "file", "icon": icon}, {"upload": "file"}]),
+            ((drawn, drawn), [{"upload": "file", "icon": icon}] * 2),
+        ):
+            _, asked = self.push("sip:a@b", *files, *(word for each in icons for word in ("--icon", each)))
+            wanted = asked.body.partition(b"\r\n\r\n")[2].partition(b"\r\n")[0]
+            self.assertEqual(json.loads(wanted), {"to": ["sip:a@b"], "contents": contents})
+
+    def test_icons_that_are_none(self) -> None:
+        """Nothing is sent to anybody."""
+        drawn = self.file("i.png", b"icon")
+        for words, code in (
+            (("-m", "x", "--icon", self.file("i.txt", b"x")), 65),
+            (("-m", "x", "--icon", "/nowhere/i.png"), 66),
+            (("-m", "x", "--icon", drawn, "--icon", drawn), 64),
+            (("-f", drawn, "--icon", drawn, "--icon", drawn), 64),
+        ):
+            self.assertEqual(run("--url", "http://127.0.0.1:1", "push", "sip:a@b", *words).code, code, words)
 
     def test_dash_is_standard_input(self) -> None:
         """`camera | pushctl push sip:a@b - --type image/jpeg --name gate.jpg`."""

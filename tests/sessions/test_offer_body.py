@@ -13,39 +13,20 @@ from pushsvc import sdp
 from pushsvc.errors import BadMessage, NotAcceptable, ProtocolError
 from pushsvc.sessions.offer_body import MAX_ICON, NO_ICONS, Icon, Offer, read_offer, write_offer
 from pushsvc.sip.message import Request
-from tests.sessions.values import FIELDS, LOCAL, file, invite
-from tests.sip.test_multipart import invite_of_two_files
+from tests.sessions.bodies import (
+    CID,
+    DESCRIBED,
+    NAMED,
+    PNG,
+    SDP,
+    carried,
+    invite_of_two_files,
+    multipart,
+    offering,
+    part,
+    picture,
+)
 from tests.tokens import CountedTokens
-
-PNG = Icon("image/png", b"\x89PNG\r\n\x1a\n\r\n--\x00")
-CID = "1@example.com"
-SDP = "Content-Type: application/sdp"
-
-
-def offering(*icons: str | None) -> sdp.Description:
-    """An offer of files whose icons have these Content-IDs."""
-    return sdp.offer(LOCAL, [file(f"{index}", icon=icon) for index, icon in enumerate(icons)], (1, 1))
-
-
-def carried(content_type: str, body: bytes) -> Request:
-    fields = [(name, content_type if name == "Content-Type" else value) for name, value in FIELDS]
-    return invite(body, fields)
-
-
-def part(octets: bytes, *fields: str) -> bytes:
-    return b"--b\r\n" + "".join(f"{field}\r\n" for field in fields).encode() + b"\r\n" + octets + b"\r\n"
-
-
-def multipart(*parts: bytes, kind: str = "related", more: str = "") -> Request:
-    return carried(f"multipart/{kind};boundary=b{more}", b"".join([*parts, b"--b--"]))
-
-
-def picture(*fields: str, octets: bytes = PNG.octets, kind: str = "image/png") -> bytes:
-    return part(octets, f"Content-Type: {kind}", f"Content-ID: <{CID}>", *fields)
-
-
-NAMED = offering(CID)
-DESCRIBED = part(sdp.format(NAMED), SDP)
 
 
 class Reading(SynchronousTestCase):

@@ -17,6 +17,9 @@ INVITE = (
 OK = b"SIP/2.0 200 OK\r\n" + INVITE.partition(b"\r\n")[2]
 """Its answer, without the empty line too."""
 
+TWO_FILES = (Path(__file__).parent.parent / "wire/cheatsheet/multi_invite.bin").read_bytes()
+"""An INVITE in two parts (requirements E.3): a description of two files, and the icon of one."""
+
 TORTURE = Path(__file__).parent.parent / "torture"
 SAMPLES = [path.read_bytes() for path in sorted(TORTURE.glob("rfc*/*.*"))]
 

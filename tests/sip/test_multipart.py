@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,16 +14,8 @@ from pushsvc.sip.codec import parse
 from pushsvc.sip.headers import Headers
 from pushsvc.sip.message import Request
 from pushsvc.sip.multipart import MAX_HEAD, MAX_PARTS, ContentField, Part, boundary_of, join, split
-from tests.sip.samples import TORTURE
+from tests.sip.samples import TORTURE, TWO_FILES
 from tests.sip.strategies import modest
-
-WIRE = Path(__file__).parent.parent / "wire"
-
-
-def invite_of_two_files() -> Request:
-    invite = parse((WIRE / "cheatsheet/multi_invite.bin").read_bytes())
-    assert isinstance(invite, Request)
-    return invite
 
 
 class Splitting(SynchronousTestCase):
@@ -33,7 +24,8 @@ class Splitting(SynchronousTestCase):
 
     def test_the_invite_of_two_files(self) -> None:
         """[R-PSA-EST-8] E.3: the CRLF before a boundary belongs to it, and the description keeps its own."""
-        invite = invite_of_two_files()
+        invite = parse(TWO_FILES)
+        assert isinstance(invite, Request)
         boundary = boundary_of(ContentField.parse(invite.headers.first["Content-Type"]))
         self.assertEqual(boundary, "push-b1")
         description, icon = split(invite.body, boundary)

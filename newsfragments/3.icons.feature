@@ -1,0 +1,1 @@
+A content may have an icon (`icon` in the API, `pushctl push --icon`): it travels in the INVITE, and the receiver's inbox keeps it and gives it out; INVITEs in multipart/related and multipart/mixed are understood.
