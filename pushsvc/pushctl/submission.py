@@ -74,16 +74,13 @@ def moment(text: str, now: datetime) -> str:
 
 
 def icon_member(path: Path) -> Json:
-    """The picture at `path` as the member `icon` of a content. Raises CommandFailed when it is none."""
-    kind = guessed_type(path.name)
-    if not kind.startswith("image/"):
-        raise CommandFailed(f"{path}: an icon is a picture, and this is {kind} by its name", Exit.BAD_DATA)
-    try:
-        with path.open("rb") as file:
-            octets = file.read(MOST_OF_AN_ICON)
-    except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", Exit.NO_INPUT) from error
-    return {"type": kind, "base64": base64.b64encode(octets).decode()}
+    """The picture at `path` as the member `icon` of a content. Raises CommandFailed when it is none, or unreadable."""
+    picture = Attachment.of(path)
+    with picture.file as file:
+        octets = file.read(MOST_OF_AN_ICON)
+    if not picture.type.startswith("image/"):
+        raise CommandFailed(f"{path}: an icon is a picture, and this is {picture.type} by its name", Exit.BAD_DATA)
+    return {"type": picture.type, "base64": base64.b64encode(octets).decode()}
 
 
 def json_body(push: Json) -> Body:

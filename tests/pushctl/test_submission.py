@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 from io import BytesIO
@@ -11,7 +12,15 @@ from multipart import MultipartParser, parse_options_header
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.pushctl.exits import CommandFailed, Exit
-from pushsvc.pushctl.submission import Attachment, guessed_type, json_body, moment, multipart_body
+from pushsvc.pushctl.submission import (
+    MOST_OF_AN_ICON,
+    Attachment,
+    guessed_type,
+    icon_member,
+    json_body,
+    moment,
+    multipart_body,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -95,6 +104,21 @@ class Attachments(SynchronousTestCase):
         self.assertEqual(guessed_type("notes.txt"), "text/plain")
         self.assertEqual(guessed_type("notes.txt.gz"), "application/octet-stream")
         self.assertEqual(guessed_type("README"), "application/octet-stream")
+
+
+class Icons(SynchronousTestCase):
+    """[F-13]"""
+
+    def test_a_picture_becomes_a_member(self) -> None:
+        """No more of it is read than tells push-sender that it is too large."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for size in (4, MOST_OF_AN_ICON + 1):
+            path = folder / "gate.png"
+            path.write_bytes(bytes(size))
+            member = icon_member(path)
+            self.assertEqual(member["type"], "image/png")
+            self.assertEqual(len(base64.b64decode(member["base64"])), min(size, MOST_OF_AN_ICON))
 
 
 class Moments(SynchronousTestCase):

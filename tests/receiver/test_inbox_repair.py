@@ -41,7 +41,8 @@ class Found(InboxCase):
     def test_icons_are_found_again_where_contents_are(self) -> None:
         """[F-13] In the sidecar of a large content, in the index of a small one that a kill left without its file."""
         icon = Icon("image/png", bytes(MAX_ICON))
-        self.put(LARGE, name="large", icon=icon, sender="sip:" + "x" * 8000 + "@h", title="\x7f" * 2000)
+        long = dict.fromkeys(("sender", "to", "call_id", "application"), "sip:" + "x" * 8000 + "@h")
+        self.put(LARGE, name="large", icon=icon, **long)
         self.successResultOf(self.inbox.stop())
         for name in (".index.db", ".index.db-wal", ".index.db-shm"):
             (self.path / name).unlink(missing_ok=True)
