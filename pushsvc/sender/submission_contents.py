@@ -14,7 +14,7 @@ from pushsvc.api.fields import Fields
 from pushsvc.api.problem import too_large
 from pushsvc.sender.content_store import SMALL, ContentStore, Upload
 from pushsvc.sender.outbox_records import Wanted
-from pushsvc.sessions import Icon
+from pushsvc.sessions import Icon, is_icon_type
 
 MAX_CONTENTS = 8  # as many media lines as a session description may have
 MAX_ICON = SMALL  # octets; three of them go in one INVITE
@@ -25,7 +25,6 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _media_type = re.compile(
     rf"{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[^\"\\\x00-\x1f\x7f-\U0010ffff]*\"))*", re.ASCII
 ).fullmatch
-_image_type = re.compile(rf"image/{_TOKEN}", re.ASCII).fullmatch
 _blanks = re.compile(r"[ \t\r\n]+")
 
 
@@ -114,7 +113,7 @@ class Contents:
             octets, kind = part.upload.small(), kind or part.type
             part.upload.discard()
         image = push.bare_type(kind or "")
-        if not _image_type(image):
+        if not is_icon_type(image):
             fields.wrong("type", "value" if image else "missing")
         if not octets or len(octets) > MAX_ICON:
             fields.wrong("", "value" if octets == b"" else "too-large")

@@ -16,7 +16,7 @@ from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.line import Line
 from pushsvc.sessions.manager import Sessions
-from pushsvc.sessions.offer_body import MAX_ICON, Icon, Icons
+from pushsvc.sessions.offer_body import MAX_ICON, Icon, Icons, is_icon_type
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sessions.session import Ended, Session
@@ -41,6 +41,7 @@ __all__ = [
     "Sessions",
     "Take",
     "Wanted",
+    "is_icon_type",
     "opening_request",
     "redirected",
     "refusal",

@@ -30,7 +30,7 @@ MAX_ICON = 32 * 1024  # octets: three times what RCS allows a thumbnail; a large
 BOUNDARY = 24  # letters: chance does not put them into a picture
 WITHOUT_ICONS = (415, 488)  # what a peer says that cannot read them: then it gets the same offer without [D-SIP-10]
 
-_image = re.compile(r"image/[a-z0-9!#$&^_.+-]{1,64}").fullmatch
+_image = re.compile(r"image/[a-z0-9!#$&^_.+-]{1,64}").fullmatch  # RFC 6838 §4.2
 
 
 @attrs.frozen
@@ -51,7 +51,7 @@ class Offer:
     """What an INVITE offers; `icons` are those that its media lines name."""
 
     description: sdp.Description
-    icons: Icons = attrs.field(default=NO_ICONS)
+    icons: Icons = NO_ICONS
 
 
 @attrs.frozen
@@ -98,6 +98,11 @@ def write_offer(description: sdp.Description, icons: Icons, tokens: Tokens) -> t
         about = [("Content-Type", icon.type), ("Content-ID", f"<{content_id}>"), ("Content-Disposition", "icon")]
         parts.append(_part(icon.octets, *about))
     return f'{RELATED};type="{SDP}";boundary="{boundary}"', join(parts, boundary)
+
+
+def is_icon_type(type: str) -> bool:
+    """Whether this is the type of a picture: in lower case, without parameters."""
+    return _image(type) is not None
 
 
 def _part(octets: bytes, *fields: tuple[str, str]) -> Part:
@@ -155,7 +160,7 @@ def _named_icons(description: sdp.Description, pieces: list[_Piece]) -> Icons:
 
 def _icon(part: Part) -> Icon | None:
     kind = part.content_type.kind
-    if _image(kind) is None:
+    if not is_icon_type(kind):
         return None
     try:
         octets = part.decoded()

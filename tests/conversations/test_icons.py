@@ -231,7 +231,7 @@ class Scripted(IconCase):
         self.assert_nothing_left()
 
     def test_bodies_that_are_refused(self) -> None:
-        """[D-SIP-5] [E.12] A status that says what is wrong, words for people, and no trace."""
+        """[D-SIP-5] E.12: a status that says what is wrong, words for people, and no trace."""
         related = "multipart/related;boundary=b"
         whole = DESCRIBED + picture() + CLOSER
         accept = "application/sdp, multipart/related, multipart/mixed"

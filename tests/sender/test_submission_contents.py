@@ -96,6 +96,7 @@ class Contents(SubmissionCase):
             ({"type": "image/png", "base64": ""}, "", "value"),
             ({"type": "image/png", "base64": "*"}, "/base64", "value"),
             ({"type": "text/html", "base64": "eA=="}, "/type", "value"),
+            ({"type": "image/" + "x" * 65, "base64": "eA=="}, "/type", "value"),
             ({"type": "image/png\r\nX: y", "base64": "eA=="}, "/type", "control-character"),
             ({"base64": "eA=="}, "/type", "missing"),
             ({"type": "image/png"}, "", "one-of"),

@@ -102,6 +102,15 @@ class Offers(SynchronousTestCase):
         self.assertEqual((self.offers.unacked, self.own.turn.locked), (False, False))
         self.assertEqual(self.session.heard, [("granted", []), "acknowledged"])
 
+    def test_an_offer_that_is_asked_of_us_names_no_icon(self) -> None:
+        """[D-SDP-1] RFC 3261 §14.2: its octets went with our first offer, and not with this one."""
+        drawn = sdp.offer(LOCAL, [file("a", icon="1@h")], (1, 1))
+        self.standing.ours = drawn
+        self.invited()
+        self.assertEqual(self.agent.sent[0].body, sdp.format(sdp.again(drawn)))
+        self.assertEqual(self.standing.ours, sdp.again(drawn))
+        self.assertEqual(self.standing.ours.origin.version, 2)
+
     def test_a_line_that_is_closed(self) -> None:
         self.invited(sdp.closing(self.offer, [0]))
         self.assertEqual([line.port for line in sdp.media(sdp.parse(self.agent.sent[0].body))], [0, 2855])
