@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 from pathlib import Path
 
 from pushsvc.pushctl.client import Body
+from pushsvc.pushctl.submission import json_body
 from tests.processes.pushing import LabCase, json_of, sha256, until
 
 MIB = 1 << 20
@@ -41,6 +43,18 @@ class Pushing(LabCase):
         attempt = push["recipients"][0]["attempts"][0]
         self.assertEqual([file["result"] for file in push["recipients"][0]["files"]], ["delivered"] * 3)
         self.assertEqual((attempt["sip_status"], attempt["msrp_status"]), (200, 200))
+
+    def test_a_picture_of_a_text(self) -> None:
+        """[R-PSA-EST-8] [F-13] However small the content is: an icon makes a session of it, and comes out as it was."""
+        lab = self.lab()
+        icon = os.urandom(16_000)
+        content = {"text": "Gate 3", "icon": {"type": "image/png", "base64": base64.b64encode(icon).decode()}}
+        body = json_body({"to": [lab.receiver.uri], "content": content})
+        push = self.final(lab, json_of(lab.sender.api.request("POST", "/v1/pushes", body))["id"])
+        self.assertEqual((push["state"], push["recipients"][0]["attempts"][0]["mode"]), ("delivered", "msrp"), push)
+        (entry,) = self.inbox(lab)
+        self.assertEqual(entry["icon"], {"type": "image/png", "size": len(icon)})
+        self.assertEqual(lab.receiver.api.request("GET", f"/v1/inbox/{entry['id']}/icon"), icon)
 
     def test_signalling_over_tls_alone(self) -> None:
         """Both daemons listen on nothing but TLS: INVITE, ACK and BYE each way find it, MESSAGE too; also as sips:."""
