@@ -173,6 +173,7 @@ class DecisionPage(ApiResource):
         super().__init__()
         self._decisions = decisions
         self._id = decision_id
+        self.putChild(b"icon", AskedIconPage(decisions, decision_id))
 
     def open_body(self, request: ApiRequest) -> JsonBody:
         return JsonBody(request)
@@ -200,6 +201,23 @@ class DecisionPage(ApiResource):
             raise Problem(409, "already-decided", str(error)) from None
         except UnknownFile as error:
             raise Problem(422, "bad-field", str(error), [FieldError("/answers", "value")]) from None
+
+
+class AskedIconPage(ApiResource):
+    """/v1/decisions/{id}/icon?file={file_transfer_id}"""
+
+    def __init__(self, decisions: Decisions, decision_id: str) -> None:
+        super().__init__()
+        self._decisions = decisions
+        self._id = decision_id
+
+    def render_GET(self, request: ApiRequest) -> Answer:
+        wanted = read_query(request, ("file",)).get("file")
+        files = (file for pending in self._decisions.pending() if pending.id == self._id for file in pending.files)
+        icon = next((file.icon for file in files if file.icon is not None and file.transfer_id == wanted), None)
+        if icon is None:
+            raise not_found("there is no such question, or no such file in it with an icon")
+        return Answer(200, icon.octets, foreign_headers(icon.type, "icon"))
 
 
 class Account(ApiResource):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pushsvc.api.fields import time_text
 from pushsvc.receiver.decisions import Pending
+from pushsvc.receiver.inbox_entry import icon_json
 
 
 def decision_json(pending: Pending) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def decision_json(pending: Pending) -> dict[str, Any]:
         "expires_at": time_text(pending.expires_at),
         "files": [
             {"file_transfer_id": file.transfer_id, "name": file.name, "type": file.type, "size": file.size}
+            | icon_json(file.icon)
             for file in pending.files
         ],
     }

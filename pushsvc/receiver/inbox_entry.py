@@ -92,7 +92,6 @@ def harmless(about: Arriving) -> Arriving:
 def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
     """The entry as the API shows it, with `icon` where it has one; `directory` is the inbox's absolute path."""
     about = entry.about
-    icon = {} if about.icon is None else {"icon": {"type": about.icon.type, "size": len(about.icon.octets)}}
     return {
         "id": entry.id,
         "from": about.sender,
@@ -112,8 +111,13 @@ def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
         "received_at": time_text(entry.received_at),
         "path": f"{directory}/{entry.file}",
         "state": entry.state,
-        **icon,
+        **icon_json(about.icon),
     }
+
+
+def icon_json(icon: Icon | None) -> dict[str, Any]:
+    """The member `icon` as the API shows it; nothing where there is none."""
+    return {} if icon is None else {"icon": {"type": icon.type, "size": len(icon.octets)}}
 
 
 def sidecar_text(entry: Entry, directory: str) -> bytes:
@@ -138,7 +142,7 @@ def kept_icon(icon: Icon | None) -> dict[str, Any]:
     """The member `icon` as the sidecar and the index keep it; nothing where there is none."""
     if icon is None:
         return {}
-    return {"icon": {"type": icon.type, "size": len(icon.octets), "base64": base64.b64encode(icon.octets).decode()}}
+    return {"icon": {**icon_json(icon)["icon"], "base64": base64.b64encode(icon.octets).decode()}}
 
 
 def icon_in(kept: dict[str, Any]) -> Icon | None:

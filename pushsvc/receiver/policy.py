@@ -16,6 +16,7 @@ from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import BadMessage
 from pushsvc.push import media_type_matches, safe_name
 from pushsvc.sdp import MediaOffer, acceptable_types
+from pushsvc.sessions import Icon
 from pushsvc.sip.uri import OpaqueUri, parse_uri
 
 SPACE_RETRY = 300  # seconds; a full disk needs somebody to look at it
@@ -41,21 +42,22 @@ class Caller:
 
 @attrs.frozen
 class FileAsked:
-    """A file that somebody wants to push. `type` "" and `size` None where nobody has said."""
+    """A file that somebody wants to push. `type` "" and `size` None where nobody has said; `icon` helps who decides."""
 
     transfer_id: str | None
     name: str
     type: str
     size: int | None
     _line: MediaOffer | None = attrs.field(default=None, repr=False)
+    icon: Icon | None = None
 
     @classmethod
-    def of_line(cls, line: MediaOffer) -> FileAsked:
+    def of_line(cls, line: MediaOffer, icon: Icon | None = None) -> FileAsked:
         """The file that this media line offers; a line without a selector may bring anything of its types."""
         selector = line.selector
         if selector is None:
-            return cls(line.transfer_id, "", "", None, line)
-        return cls(line.transfer_id, safe_name(selector.name or ""), selector.type or "", selector.size, line)
+            return cls(line.transfer_id, "", "", None, line, icon)
+        return cls(line.transfer_id, safe_name(selector.name or ""), selector.type or "", selector.size, line, icon)
 
     def fits(self, types: Sequence[str]) -> bool:
         """Whether it is, or can be, of one of these types [A-02]."""

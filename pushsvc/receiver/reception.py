@@ -74,7 +74,9 @@ class Reception:
         if not servable:
             invitation.refuse(488, [("Warning", sdp.warning("pushsvc", invitation.lines))])
             return
-        verdict = await self._judged(caller, [FileAsked.of_line(line) for line in servable], invitation)
+        verdict = await self._judged(
+            caller, [FileAsked.of_line(line, invitation.icon_of(line)) for line in servable], invitation
+        )
         match verdict:
             case None:
                 self.log.info("push withdrawn before it was decided", call_id=request.call_id)
@@ -126,7 +128,7 @@ class Reception:
 
     def _take(self, invitation: Invitation, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict) -> TakeLine:
         selector, request = line.selector, invitation.request
-        icon = invitation.icons.get(line.icon or "")
+        icon = invitation.icon_of(line)
         if line.icon is not None and icon is None:
             self.log.info("an icon is not kept: it did not come along, or is none", call_id=request.call_id)
         wanted = Wanted(

@@ -12,7 +12,7 @@ from pushsvc.errors import Misuse
 from pushsvc.net.alarm import Alarm
 from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
-from pushsvc.sessions.offer_body import NO_ICONS, Icons
+from pushsvc.sessions.offer_body import NO_ICONS, Icon, Icons
 from pushsvc.sessions.take import Take
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, reply_to
@@ -63,6 +63,10 @@ class Invitation:
         self._accepted = accepted
         self._tell_refused = refused
         self._ringing = Alarm(floors.clock, self.ring)
+
+    def icon_of(self, line: sdp.MediaOffer) -> Icon | None:
+        """The picture of the file that this line offers, if one came along."""
+        return self.icons.get(line.icon) if line.icon is not None else None
 
     def ring(self) -> None:
         """Somebody is being asked: 180, and again each minute (D-SIP-13)."""

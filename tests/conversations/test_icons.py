@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
+from pushsvc.config.receiver import Action, Rule
 from pushsvc.msrp.chunk import Send
 from pushsvc.sender.job import FileState, Job
 from pushsvc.sender.submission_contents import MAX_ICON
@@ -87,6 +88,18 @@ class Pushed(IconCase):
         self.assertIn(b"a=file-selector:", answers[0].body)
         for name in (b"file-icon", b"file-disposition", b"file-date"):
             self.assertNotIn(name, answers[0].body)
+
+    def test_who_is_asked_about_a_file_sees_its_icon(self) -> None:
+        """[F-13] [D-SIP-13]"""
+        self.begin(rules=(Rule(action=Action.ASK),))
+        pushed = self.sender.deliver(self.job(PNG, None))
+        self.network.settle(3.0)
+        (pending,) = self.receiver.decisions.pending()
+        self.assertEqual([file.icon for file in pending.files], [PNG, None])
+        self.receiver.decisions.answer(pending.id, True)
+        self.assertIsNone(self.network.run(pushed).failure)
+        self.assertEqual(self.icons(), [PNG, None])
+        self.assert_nothing_left()
 
     def test_a_file_with_an_icon_goes_in_no_message(self) -> None:
         """[R-GEN-1] A MESSAGE has no place for it."""

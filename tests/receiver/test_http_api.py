@@ -183,6 +183,20 @@ class DecisionsByHttp(ApiCase):
         }  # fmt: skip
         self.assertEqual(self.get("/v1/decisions"), (200, {"items": [expected], "next": None}))
 
+    def test_what_a_file_looks_like_is_shown_to_who_decides(self) -> None:
+        """[F-13] RFC 5547 §6: that is what icons are for."""
+        drawn = FileAsked("t/3 ", "c.mp4", "video/mp4", 7, icon=Icon("image/png", b"x"))
+        self.decisions.ask(CALLER, (drawn, self.FILES[0]), 30.0)
+        asked = self.get("/v1/decisions")[1]["items"][1]
+        self.assertEqual([file.get("icon") for file in asked["files"]], [{"type": "image/png", "size": 1}, None])
+        status, headers, body = self.api.ask("GET", f"/v1/decisions/{asked['id']}/icon?file=t%2f3%20")
+        self.assertEqual((status, body, headers["content-type"]), (200, b"x", "image/png"))
+        self.assertIn("sandbox", headers["content-security-policy"])
+        for path in (f"{asked['id']}/icon?file=t1", f"{asked['id']}/icon", f"{self.id}/icon?file=t1", "x/icon?file=t1"):
+            self.assertEqual(self.api.ask("GET", f"/v1/decisions/{path}")[0], 404, path)
+        self.decisions.answer(asked["id"], True)
+        self.assertEqual(self.api.ask("GET", f"/v1/decisions/{asked['id']}/icon?file=t%2f3%20")[0], 404)
+
     def test_one_answer_for_all(self) -> None:
         self.assertEqual(self.answer({"answer": "accept"}), 204)
         self.assertEqual(self.successResultOf(self.answers), [True, True])
