@@ -8,16 +8,17 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from pushsvc import sdp
+from pushsvc import errors, sdp
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.msrp.chunk import Send
 from pushsvc.sender.job import FileState, Job
 from pushsvc.sender.submission_contents import MAX_ICON
 from pushsvc.sessions import Icon
 from pushsvc.sip.codec import encode
-from pushsvc.sip.message import Request, Response, reply_to
-from tests.conversations import test_pushes
-from tests.conversations.case import Said, Stranger, intercept
+from pushsvc.sip.message import Request, Response, ack_of, reply_to
+from tests.conversations import push_case
+from tests.conversations.case import intercept
+from tests.conversations.stranger import Stranger
 from tests.sessions.bodies import DESCRIBED, PNG, invite_of_two_files, part, picture
 from tests.sip.samples import TWO_FILES
 
@@ -25,7 +26,7 @@ GIF = Icon("image/gif", b"GIF89a")
 CLOSER = b"--b--"
 
 
-class IconCase(test_pushes.PushCase):
+class IconCase(push_case.PushCase):
     """A push whose files have icons."""
 
     def begin(self, *args: Any, **facts: Any) -> None:
@@ -81,13 +82,11 @@ class Pushed(IconCase):
     def test_the_answer_names_no_icon(self) -> None:
         """[R-PRA-INV-4b] Nor anything else that only offers have."""
         self.begin()
-        heard = Said("alice", [], self.network.clock)
-        self.sender.stack.agent._observer = heard  # type: ignore[assignment]
         self.delivered(self.job(PNG))
-        answers = [each for each in heard.heard if isinstance(each, Response) and each.cseq.method == "INVITE"]
-        self.assertIn(b"a=file-selector:", answers[0].body)
+        answer = self.receiver_said.responses("INVITE")[0].body
+        self.assertIn(b"a=file-selector:", answer)
         for name in (b"file-icon", b"file-disposition", b"file-date"):
-            self.assertNotIn(name, answers[0].body)
+            self.assertNotIn(name, answer)
 
     def test_who_is_asked_about_a_file_sees_its_icon(self) -> None:
         """[F-13] [D-SIP-13]"""
@@ -211,9 +210,11 @@ class Scripted(IconCase):
 
     def answer(self, request: Request) -> Response:
         self.stranger.heard.clear()
-        self.stranger.say(request)
+        self.stranger.say(request, settle=0.1)
         response = self.stranger.heard[-1]
         assert isinstance(response, Response)
+        if response.status >= 300:
+            self.stranger.say(ack_of(request, response))
         return response
 
     def invite(self, content_type: str, body: bytes) -> Request:
@@ -263,8 +264,11 @@ class Scripted(IconCase):
             ("multipart/mixed;boundary=b", part(b"", "Content-Disposition: x;handling=optional") + CLOSER, 488),
             ("multipart/mixed;boundary=b", DESCRIBED + DESCRIBED + CLOSER, 488),
         ):
+            self.log.events.clear()
             response = self.answer(self.invite(content_type, body))
             self.assertEqual(response.status, status, (content_type, body[:100]))
+            told = self.log.troubles()
+            self.assertEqual([line[: len("sip resp 400")] for line in told], [f"sip resp {status}"], told)
             self.assertIsNotNone(response.to.tag)
             self.assertEqual(response.headers.get("Accept"), accept if status == 415 else None)
             if content_type != "text/plain" and "alternative" not in content_type:
@@ -296,7 +300,7 @@ class Scripted(IconCase):
             ("multipart/related;boundary=c", DESCRIBED + CLOSER, 400),
             ("multipart/related;boundary=b", picture() + CLOSER, 415),
         ):
-            with self.assertRaises(test_pushes.Refused) as caught:
+            with self.assertRaises(errors.Refused) as caught:
                 self.network.run(Deferred.fromCoroutine(ours._requests.refresh("INVITE", body, content_type)))
             self.assertEqual(caught.exception.status, status)
         self.delivered(self.job(GIF, octets=b"more" * 1000))
