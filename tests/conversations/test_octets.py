@@ -90,7 +90,7 @@ class Refused(OctetsCase):
             (405, {}, self.request(f"invite {TO_ALICE} SIP/2.0")),
             (420, {"Unsupported": "100rel"}, self.request(f"INVITE {TO_ALICE} SIP/2.0", "Require: 100rel, timer")),
             (420, {"Unsupported": "x"}, self.request(f"MESSAGE {TO_ALICE} SIP/2.0", text, "Require: x", body=b"x")),
-            (415, {"Accept": "application/sdp"}, self.request(f"INVITE {TO_ALICE} SIP/2.0", text, body=b"x")),
+            (415, {"Accept": "application/sdp, multipart/related, multipart/mixed"}, self.request(f"INVITE {TO_ALICE} SIP/2.0", text, body=b"x")),
             (415, {"Accept-Encoding": "identity"},
              self.request(f"MESSAGE {TO_ALICE} SIP/2.0", text, "Content-Encoding: gzip", body=b"x")),
             (400, {}, self.request(f"OPTIONS <{TO_ALICE}> SIP/2.0")),

@@ -30,7 +30,7 @@ class Capabilities(SynchronousTestCase):
             {
                 "Contact": "<sip:192.0.2.20:5070;transport=tcp>"
                 ';+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.push";+g.oma.pusheventapp="mms.ua"',
-                "Accept": "application/sdp",
+                "Accept": "application/sdp, multipart/related, multipart/mixed",
                 "Accept-Encoding": "identity",
                 "Content-Type": "application/sdp",
             },
