@@ -17,8 +17,8 @@ import re
 import attrs
 
 from pushsvc.errors import BadChunk
-from pushsvc.msrp.chunk import Flag, Head
-from pushsvc.msrp.head import read_head
+from pushsvc.msrp.chunk import Flag, Head, OtherRequest, Send
+from pushsvc.msrp.head import read_head, read_unintelligible
 
 
 @attrs.frozen
@@ -57,11 +57,15 @@ Event = Begun | Data | Ended
 
 
 class StreamBroken(BadChunk):
-    """The framing is lost and the connection with it. `events` came before the octets that cannot be read."""
+    """The framing is lost and the connection with it. `events` came before the octets that cannot be read.
 
-    def __init__(self, reason: str, events: list[Event]) -> None:
+    `request` is the one that could not be understood, where its sender can be told so.
+    """
+
+    def __init__(self, reason: str, events: list[Event], request: Send | OtherRequest | None = None) -> None:
         super().__init__(reason)
         self.events = events
+        self.request = request
 
 
 _BETWEEN = re.compile(rb"[\r\n]*")
@@ -83,6 +87,7 @@ class Framer:
     _end: bytes | None = attrs.field(default=None, init=False)  # inside content: the end-line up to its flag
     _skipped: int = attrs.field(default=0, init=False)
     _broken: bool = attrs.field(default=False, init=False)
+    _unread: bytes = attrs.field(default=b"", init=False)  # the head that is being read
 
     def feed(self, data: bytes) -> list[Event]:
         """What these octets mean. They are looked at once, and content comes back as views of them.
@@ -102,7 +107,7 @@ class Framer:
                     position = self._read_content(data, view, position, self._end, events)
         except BadChunk as error:
             self._broken = True
-            raise StreamBroken(error.reason, events) from None
+            raise StreamBroken(error.reason, events, read_unintelligible(self._unread)) from None
         return events
 
     @property
@@ -125,7 +130,9 @@ class Framer:
         if self._held:
             after += position - len(self._held)
             self._held = b""
-        head = read_head(buffer[begin:stop], self._limits.headers, self._limits.header)
+        self._unread = buffer[begin:stop]
+        head = read_head(self._unread, self._limits.headers, self._limits.header)
+        self._unread = b""
         events.append(Begun(head))
         if ended is not None:
             events.append(ended)

@@ -59,6 +59,24 @@ def read_head(block: bytes, max_fields: int, max_line: int) -> Head:
     return OtherRequest(transaction_id, method, headers.to_path, headers.from_path, headers.others)
 
 
+def read_unintelligible(block: bytes) -> Send | OtherRequest | None:
+    """As much of a head that `read_head` cannot read as it takes to say so; None where nothing may or can be said."""
+    start, *lines = block.decode("utf-8", "replace").split("\r\n")
+    found = _START.fullmatch(start)
+    if found is None or found[4] in (None, "REPORT"):
+        return None
+    values = {name.strip(" \t").lower(): value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}
+    if values.get("failure-report", "").lower() == FailureReport.NO.value:
+        return None
+    try:
+        to_path, from_path = parse_path(values.get("to-path", "")), parse_path(values.get("from-path", ""))
+    except BadChunk:
+        return None
+    if found[4] == "SEND":
+        return Send(found[1], to_path, from_path, None, None)
+    return OtherRequest(found[1], found[4], to_path, from_path)
+
+
 def _send(transaction_id: str, fields: bytes) -> Send:
     (to_path, from_path, typed, others), byte_range = _read_ranged(fields, "SEND")
     return Send(

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
-from pushsvc.msrp.chunk import Reply, Report, Send, encode
+from pushsvc.msrp.chunk import Reply, Report, Send, encode, reply_to
 from pushsvc.msrp.framer import Begun, Event, Framer, StreamBroken
 from pushsvc.net.msrp_hearing import Hearing, summary
 from pushsvc.net.msrp_session import MsrpSession
@@ -213,8 +213,16 @@ class MsrpConnection(StreamProtocol):
             events, broken = error.events, error
         self._hear(events)
         if broken is not None:
-            self.log.warn("unreadable MSRP from {peer}: {reason}", peer=self.peer, reason=broken.reason)
+            self._not_understood(broken)
+
+    def _not_understood(self, broken: StreamBroken) -> None:
+        """Requirements E.8: 400, where it can be said; then it is over, as what follows may be anything."""
+        self.log.warn("unreadable MSRP from {peer}: {reason}", peer=self.peer, reason=broken.reason)
+        if broken.request is None:
             self.drop()
+        else:
+            self.answer(reply_to(broken.request, broken.status, broken.reason, own=broken.request.to_path[0]))
+            self.close()
 
     def _hear(self, events: Sequence[Event]) -> None:
         self._unheard.extend(events)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from pushsvc.msrp.chunk import OtherRequest, Reply, Report, Send, reply_to
 from pushsvc.msrp.framer import Begun, Data, Ended, Event
 from pushsvc.net.msrp_session import MsrpSession
@@ -36,6 +38,8 @@ class Carrier(Protocol):
 
 class Hearing:
     """Told what the framer found, one event after the other."""
+
+    log = Logger()
 
     def __init__(self, carrier: Carrier, observer: Observer) -> None:
         self._carrier = carrier
@@ -110,10 +114,15 @@ class Hearing:
 
     def _refuse(self, request: Send | OtherRequest, status: int, wanted: bool) -> None:
         self._errors += 1
+        reply = reply_to(request, status, own=request.to_path[0])
         if self._errors > MAX_ERRORS:
+            self.log.warn("{peer} is dropped after {count} refusals", peer=self._carrier.peer, count=MAX_ERRORS)
             self._carrier.drop()
-        elif wanted:
-            self._carrier.answer(reply_to(request, status, own=request.to_path[0]))
+            return
+        if self._errors == 1:  # the others are in the wire log
+            self.log.info("{peer} refused: {reason}", peer=self._carrier.peer, status=status, reason=reply.comment)
+        if wanted:
+            self._carrier.answer(reply)
 
 
 def summary(head: Send | Reply | Report) -> str:
