@@ -15,7 +15,8 @@ import attrs
 from pushsvc.sdp.dates import format_date, parse_date
 from pushsvc.sdp.description import one_line
 
-MAX_DESCRIPTION = 1000  # letters; a header line of ours stays below 4 KiB even when each takes four octets
+MAX_DESCRIPTION = 1000  # letters of a description that are taken
+MAX_WRITTEN = 1500  # octets of both values; with paths and ids a head of ours stays below 2 KiB (PEERS 29)
 
 _KIND = re.compile(r"[ \t]*([A-Za-z0-9!#$&.+^_-]{1,64})")
 _PARAMETER = re.compile(
@@ -103,11 +104,15 @@ def content_headers(
 ) -> tuple[tuple[str, str], ...]:
     """The headers of a SEND before its Content-Type [R-UP-1a, R-UP-1b, R-UP-2].
 
-    `size` is octets of the file alone, moments are seconds since 1970.
+    `size` is octets of the file alone, moments are seconds since 1970. A description has to fit into what the name
+    leaves of MAX_WRITTEN, and is cut there.
     """
-    headers = [("Content-Disposition", content_disposition(disposition, name, size, created_at, modified_at))]
-    if content_description(description):
-        headers.append(("Content-Description", content_description(description)))
+    written = content_disposition(disposition, name, size, created_at, modified_at)
+    room = max(0, MAX_WRITTEN - len(written))
+    described = content_description(description).encode()[:room].decode("utf-8", "ignore").rstrip(" ")
+    headers = [("Content-Disposition", written)]
+    if described:
+        headers.append(("Content-Description", described))
     return tuple(headers)
 
 

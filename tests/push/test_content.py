@@ -14,7 +14,7 @@ from pushsvc.push import (
     parse_content_description,
     parse_content_disposition,
 )
-from pushsvc.push.content import MAX_DESCRIPTION
+from pushsvc.push.content import MAX_DESCRIPTION, MAX_WRITTEN
 
 
 class Written(SynchronousTestCase):
@@ -46,6 +46,16 @@ class Written(SynchronousTestCase):
         self.assertEqual(headers[1], ("Content-Description", "Gate 3: Grüße"))
         self.assertEqual(len(content_headers("render", description="\r\n")), 1)
         self.assertEqual(len(content_description("x" * 5000)), MAX_DESCRIPTION)
+
+    def test_both_together_are_short(self) -> None:
+        """PEERS 29: msrp-java takes 3024 octets of headers. The name is never cut, the description is, at a letter."""
+        for name, description in (("x" * 255, "y" * 5000), ("ß" * 127, "ü" * 5000), ('"' * 255, "€" * 5000)):
+            disposition, described = content_headers("attachment", name, 1 << 60, created_at=0.0, description=description)
+            size = len(disposition[1].encode()) + len(described[1].encode())
+            self.assertTrue(MAX_WRITTEN - 3 <= size <= MAX_WRITTEN or len(described[1]) == MAX_DESCRIPTION, size)
+            self.assertEqual(described[1], description[: len(described[1])])
+        alone = content_headers("attachment", "ß" * 900, description="no room")
+        self.assertEqual([name for name, _ in alone], ["Content-Disposition"])
 
     def test_names_in_other_scripts_are_said_twice(self) -> None:
         """RFC 5987: old peers show something, new ones the right thing."""
