@@ -65,7 +65,9 @@ def read_unintelligible(block: bytes) -> Send | OtherRequest | None:
     found = _START.fullmatch(start)
     if found is None or found[4] in (None, "REPORT"):
         return None
-    values = {name.strip(" \t").lower(): value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}
+    values = {
+        name.strip(" \t").lower(): value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)
+    }
     if values.get("failure-report", "").lower() == FailureReport.NO.value:
         return None
     try:

@@ -70,7 +70,14 @@ class Declined:
     message_id: str
 
 
-Output = Started | Store | Completed | Abandoned | Declined | Reply | Report
+@attrs.frozen
+class Unwanted:
+    """Nothing more may come over this session: its media line has to be closed (flow 10). Said once."""
+
+    why: str
+
+
+Output = Started | Store | Completed | Abandoned | Declined | Unwanted | Reply | Report
 
 
 @attrs.define
@@ -78,6 +85,7 @@ class _Content:
     """One content that has started. `held` are the chunks to be answered when it is durable."""
 
     message_id: str
+    media_type: str
     assembly: Assembly
     complete: bool = False
     status: int | None = None  # how it ended
@@ -124,6 +132,7 @@ class Incoming:
     _contents: dict[str, _Content] = attrs.field(factory=dict, init=False)  # those that have not ended
     _ended: dict[str, int] = attrs.field(factory=dict, init=False)  # the status of those that have, oldest first
     _only: str | None = attrs.field(default=None, init=False)  # the first content's id, where only one is allowed
+    _unwanted: bool = attrs.field(default=False, init=False)
 
     def begun(self, send: Send, now: float) -> list[Output]:
         """A SEND for this session begins."""
@@ -194,7 +203,7 @@ class Incoming:
         chunk = self._chunk
         if chunk is not None and chunk.content is content:
             outputs += self._refuse(chunk, Fault(status, comment))
-        return outputs
+        return outputs + self._stop(status, comment)
 
     @property
     def deadline(self) -> float | None:
@@ -224,12 +233,13 @@ class Incoming:
             return []
         byte_range = chunk.send.byte_range or WHOLE
         chunk.position = byte_range.start - 1
-        fault = content.assembly.expect(byte_range)
+        fault = _other_type(content, chunk.send) or content.assembly.expect(byte_range)
         return [] if fault is None else self._abandon(chunk, content, fault)
 
     def _start(self, chunk: _Chunk) -> list[Output]:
         byte_range = chunk.send.byte_range or WHOLE
-        content = _Content(chunk.message_id, Assembly(self._limit(chunk.send.content_type or "")))
+        content_type = chunk.send.content_type or ""
+        content = _Content(chunk.message_id, _media_type(content_type), Assembly(self._limit(content_type)))
         fault = self._unwelcome(chunk.send) or content.assembly.expect(byte_range)
         if fault is not None:
             self._remember(chunk.message_id, fault.status)
@@ -282,7 +292,15 @@ class Incoming:
     def _refuse(self, chunk: _Chunk, fault: Fault) -> list[Output]:
         """Answer before the chunk has ended; the rest of it is not wanted (flow 10)."""
         chunk.content, chunk.undecided = None, False
-        return self._reply(chunk, fault.status, None if fault.status == 200 else fault.why)
+        outputs = self._reply(chunk, fault.status, None if fault.status == 200 else fault.why)
+        return outputs + self._stop(fault.status, fault.why, told=bool(outputs))
+
+    def _stop(self, status: int, why: str, *, told: bool = True) -> list[Output]:
+        """Flow 10: where one content is all there is, or its sender may not be told, signalling has to stop it."""
+        if status != 413 or self._unwanted or (told and not self.one_content):
+            return []
+        self._unwanted = True
+        return [Unwanted(why)]
 
     def _reply(self, chunk: _Chunk, status: int, comment: str | None = None) -> list[Output]:
         chunk.answered = True
@@ -314,6 +332,13 @@ class Incoming:
             self._ended[message_id] = status
         if len(self._ended) > MAX_REMEMBERED:
             del self._ended[next(iter(self._ended))]
+
+
+def _other_type(content: _Content, send: Send) -> Fault | None:
+    """E.9 rule 7: later chunks say what the first said, or nothing."""
+    if send.content_type is None or _media_type(send.content_type) == content.media_type:
+        return None
+    return Fault(400, "Content-Type changed")
 
 
 def _media_type(content_type: str) -> str:

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushsvc.errors import Misuse, Refused
+from pushsvc.errors import DeliveryError, Misuse, Refused, TimedOut
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Flag, Reply, Report, Send
-from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Output, Started, Store, no_room
+from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Output, Started, Store, Unwanted, no_room
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.alarm import Alarm
 
@@ -62,7 +62,8 @@ NOTHING = Wanted(accepts=lambda media_type: False, make_sink=_no_sink)
 class Receiving:
     """The receiving half of a session.
 
-    `transmit` takes replies and reports, `stalled` is told of silence, `done` of each content that came to its end.
+    `transmit` takes replies and reports. `failed` is told, once, why nothing more can come: TimedOut when the sender
+    fell silent, Refused when what it sends is too much. `done` is told of each content that came to its end.
     """
 
     log = Logger()
@@ -74,22 +75,25 @@ class Receiving:
         clock: IReactorTime,
         stall_timeout: float,
         transmit: Callable[[Reply | Report], None],
-        stalled: Callable[[], None],
+        failed: Callable[[DeliveryError], None],
         tokens: Tokens,
         done: Callable[[], None] = lambda: None,
+        call_id: str = "",
     ) -> None:
         self._wanted = wanted
         self._clock = clock
         self._stall_timeout = stall_timeout
         self._transmit = transmit
-        self._tell_stalled = stalled
+        self._tell_failed = failed
         self._tell_done = done
+        self._call_id = call_id
         self._silence = Alarm(clock, self._stalled)
         self._trickled = 0  # octets since the alarm was set
         self._sinks: dict[str, Sink] = {}  # by Message-ID
         self._finishing = 0  # contents that are complete and being made durable
         self._answered = 0  # contents that came to an end, whichever
         self._closed = False
+        self._failed = False
         self._incoming = Incoming(
             own,
             wanted.accepts,
@@ -135,9 +139,15 @@ class Receiving:
                 case Completed():
                     self._complete(output.message_id)
                 case Abandoned():
+                    self._log_refusal(output)
                     self._drop(output.message_id, output.why)
                 case Declined():
-                    self.log.info("content declined: {why}", why=output.why, status=output.status)
+                    self._log_refusal(output)
+                case Unwanted():
+                    self._fail(Refused(CANNOT_KEEP, output.why, protocol="msrp"))
+
+    def _log_refusal(self, output: Abandoned | Declined) -> None:
+        self.log.info("content not taken: {why}", why=output.why, status=output.status, call_id=self._call_id)
 
     def _start(self, started: Started) -> None:
         try:
@@ -162,7 +172,7 @@ class Receiving:
 
     def _cannot_keep(self, message_id: str, error: OSError) -> None:
         why = error.strerror or "cannot be stored"
-        self.log.error("received content cannot be kept: {why}", why=why)
+        self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
         self._give_up(message_id, why)
 
     def _give_up(self, message_id: str, why: str) -> None:
@@ -213,6 +223,13 @@ class Receiving:
 
     def _stalled(self) -> None:
         """Should its sender go on after all, it hears at once that it is too late (requirements F, transfer stall)."""
+        failed, self._failed = self._failed, True  # first: one end is enough
         for message_id in list(self._sinks):
             self._give_up(message_id, "the sender stopped sending")
-        self._tell_stalled()
+        if not failed:
+            self._tell_failed(TimedOut(f"hardly any octets for {self._stall_timeout:g} s"))
+
+    def _fail(self, error: DeliveryError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._tell_failed(error)

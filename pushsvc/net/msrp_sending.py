@@ -21,8 +21,8 @@ from pushsvc.net.driver import Driver
 
 Progress = Callable[[int, int], None]
 
-# RFC 4975 §10: a timeout or an unknown session may go away by themselves, other refusals will not.
-WORTH_ANOTHER_TRY = (408, 481)
+# RFC 4975 §10: a timeout, or a session that is unknown or elsewhere, is another thing in a new session; others stay.
+WORTH_ANOTHER_TRY = (408, 481, 506)
 
 
 class Content(Protocol):

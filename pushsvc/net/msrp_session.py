@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from pushsvc.errors import DeliveryError, Misuse, TimedOut, Unreachable
+from pushsvc.errors import DeliveryError, Misuse, Unreachable
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import ID_LENGTH, ByteRange, Flag, Reply, Report, Send
 from pushsvc.msrp.outgoing import Receipt
@@ -43,9 +43,9 @@ class MsrpSession:
 
     `peer_path` and `fingerprints` are what the peer's session description says, once it is known; `anchor` is the host
     and port to connect to instead of the path's, with RFC 6714.
-    `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent, or
-    somebody else came in the peer's name; `on_done()` when a content that came in has come to its end. Once it is
-    over it can only be closed: what still comes is answered 481.
+    `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent (TimedOut)
+    or sends what is too much (Refused), or somebody else came in the peer's name; `on_done()` when a content that came
+    in has come to its end. Once it is over it can only be closed: what still comes is answered 481.
     """
 
     def __init__(self, own: MsrpUri, call_id: str, clock: IReactorTime, tokens: Tokens, transfer: Transfer) -> None:
@@ -122,9 +122,10 @@ class MsrpSession:
             self._clock,
             self._transfer.stall_timeout,
             self._transmit,
-            self._silent,
+            lambda error: self.on_failed(error),
             self._tokens,
             self._done,
+            self.call_id,
         )
 
     def close(self) -> None:
@@ -206,9 +207,6 @@ class MsrpSession:
 
     def _done(self) -> None:
         self.on_done()
-
-    def _silent(self) -> None:
-        self.on_failed(TimedOut(f"hardly any octets for {self._transfer.stall_timeout:g} s"))
 
     def _end(self, error: DeliveryError) -> None:
         self.link, self.is_over = None, True

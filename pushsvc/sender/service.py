@@ -84,6 +84,7 @@ class Sending:
             reactor,
             traces.began,
             answer_timeout=config.delivery.answer_timeout,
+            after_413=config.delivery.after_413,
             close_at_once=config.delivery.close_transferred is CloseTransferred.IMMEDIATE,
             secure=network.secure,
             setup=config.msrp.setup.value,

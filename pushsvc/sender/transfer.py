@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, TimeoutError
 from twisted.logger import Logger
 
 from pushsvc.errors import DeliveryError, Refused
@@ -16,6 +17,8 @@ from pushsvc.sender.packing import Unfit, packed
 from pushsvc.sender.ways import Ways
 from pushsvc.sessions import Call, ConfirmedBy, Icons, Line, Progress, Session
 from pushsvc.sip.uri import SipUri
+
+STOP_SENDING = 413
 
 
 class Transfer:
@@ -143,6 +146,8 @@ class Transfer:
             code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None
             self._results[index] = FileResult(content.name, FileState.FAILED, code)
             self._errors.append(error)
+            if isinstance(error, Refused):
+                await self._give_up(line, code)
             return
         except OSError as error:
             self._results[index] = FileResult(content.name, FileState.FAILED)
@@ -153,6 +158,14 @@ class Transfer:
             content.name, FileState.DELIVERED if confirmed else FileState.UNCONFIRMED, 200 if confirmed else None
         )
         self._moved(index, content.size, content.size)
+        if self._ways.close_at_once:
+            await self._close_line(line)
+
+    async def _give_up(self, line: Line, code: int | None) -> None:
+        """Requirements E.8: nothing more goes by this line. After a 413 the peer closes it, if it does so in time."""
+        if code == STOP_SENDING and self._ways.after_413:
+            with suppress(TimeoutError):
+                await line.when_closed().addTimeout(self._ways.after_413, self._ways.clock)
         await self._close_line(line)
 
     async def _close_line(self, line: Line) -> None:
@@ -161,7 +174,7 @@ class Transfer:
         try:
             session = self._session
             running = [other for other in self._octets if other not in self._results]
-            if session is not None and running and self._ways.close_at_once:
+            if session is not None and running and line.is_open:
                 await session.close_lines([session.lines.index(line)])
         except DeliveryError as error:
             self.log.info("a finished line stays open: {reason}", reason=error.reason, call_id=self._call_id)

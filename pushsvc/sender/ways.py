@@ -25,6 +25,7 @@ class Ways:
     clock: IReactorTime
     began: Callable[[str, Job], None] = lambda call_id, job: None
     answer_timeout: float = 180.0
+    after_413: float = 5.0
     close_at_once: bool = True
     secure: bool = True
     setup: str = "actpass"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
 from pushsvc import sdp
 from pushsvc.errors import DeliveryError, Unreachable
@@ -25,6 +25,7 @@ class Line:
     is_finished: bool = False
     answer: sdp.MediaOffer | None = None
     impostor: DeliveryError | None = None
+    _waiting: list[Deferred[None]] = attrs.field(factory=list, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -49,6 +50,22 @@ class Line:
         if self.msrp is None:
             return fail(Unreachable("the media line is closed"))
         return self.msrp.send(content, progress).addCallback(self._sent)
+
+    def closed(self) -> MsrpSession | None:
+        """It carries nothing any more; gives what carried it."""
+        msrp, self.msrp = self.msrp, None
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+        return msrp
+
+    def when_closed(self) -> Deferred[None]:
+        """Fires when the line is closed: at once where it is."""
+        if self.msrp is None:
+            return succeed(None)
+        closed: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(closed)
+        return closed
 
     def _sent(self, receipt: Receipt) -> Receipt:
         self.is_finished = True

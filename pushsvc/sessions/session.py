@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushsvc import sdp
-from pushsvc.errors import BadMessage, DeliveryError
+from pushsvc.errors import BadMessage, DeliveryError, Refused
 from pushsvc.net.alarm import Alarm
 from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
@@ -300,18 +300,21 @@ class Session:
         if self._close_once_done is not None and self._plane.is_done:
             self._end(self._close_once_done)
 
-    def _lost(self, line: Line, why: str) -> None:
-        """Its peer stopped sending (requirements F, stall) or is somebody else (E.10 rule 2): the line is over.
+    def _lost(self, line: Line, error: DeliveryError) -> None:
+        """Its peer stopped sending (requirements F, stall), does not stop, or is somebody else (E.10 rule 2).
 
-        So is the session, if it was the last.
+        The line is over, and so is the session, if it was the last.
         """
-        self._spawn(self._close_lost(self.lines.index(line), why))
+        self._spawn(self._close_lost(self.lines.index(line), error))
 
-    async def _close_lost(self, index: int, why: str) -> None:
+    async def _close_lost(self, index: int, error: DeliveryError) -> None:
         try:
-            await self.close_lines([index])
-        except DeliveryError as error:
-            self._end(f"{why}; {error.reason}")
+            if isinstance(error, Refused):
+                await self._own.close_lines([index])  # flow 10: even the last line; then its sender hangs up
+            else:
+                await self.close_lines([index])
+        except DeliveryError as failure:
+            self._end(f"{error.reason}; {failure.reason}")
 
     def _respond(self, request: Request, status: int) -> None:
         self._floors.agent.respond(reply_to(request, status))

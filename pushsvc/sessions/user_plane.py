@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
-from pushsvc.errors import DeliveryError, TimedOut
+from pushsvc.errors import DeliveryError, TimedOut, Unreachable
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sessions.floors import Floors
@@ -17,9 +17,9 @@ from pushsvc.sessions.line import Line
 class UserPlane:
     """Who has to connect, and what when nobody does.
 
-    `carried()` is told when a connection carries one of the lines, `lost(line, why)` when the peer of one went silent
-    or turned out to be somebody else, `dead(why)` when there is none that a connection carries, for too long, `done()`
-    when the content of a line has come to its end.
+    `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went silent,
+    sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection carries,
+    for too long, `done()` when the content of a line has come to its end.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class UserPlane:
         floors: Floors,
         lines: Sequence[Line],
         carried: Callable[[], None],
-        lost: Callable[[Line, str], None],
+        lost: Callable[[Line, DeliveryError], None],
         dead: Callable[[str], None],
         done: Callable[[], None] = lambda: None,
     ) -> None:
@@ -61,7 +61,7 @@ class UserPlane:
 
     def close(self, line: Line) -> None:
         """The line carries nothing any more."""
-        msrp, line.msrp = line.msrp, None
+        msrp = line.closed()
         if msrp is not None:
             msrp.on_bound = lambda: None
             msrp.on_failed = lambda error: None
@@ -138,10 +138,10 @@ class UserPlane:
         self._tell_carried()
 
     def _failed(self, line: Line, error: DeliveryError) -> None:
-        if not error.retry:
+        if isinstance(error, Unreachable) and not error.retry:
             line.impostor = error
         if isinstance(error, TimedOut) or not error.retry:
-            self._tell_lost(line, error.reason)
+            self._tell_lost(line, error)
         else:
             self._expect_if_needed()
             self._tell_done()

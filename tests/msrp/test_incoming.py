@@ -21,6 +21,7 @@ from pushsvc.msrp.incoming import (
     Output,
     Started,
     Store,
+    Unwanted,
 )
 from pushsvc.msrp.uri import parse_path
 
@@ -204,7 +205,7 @@ class Reporting(SynchronousTestCase):
         """The reply says it all."""
         incoming = make_incoming()
         give(incoming, make_send(success_report=True), b"hello")
-        self.assertEqual(incoming.failed(413, "", 1.0), [refusal(413, "")])
+        self.assertEqual(incoming.failed(400, "", 1.0), [refusal(400, "")])
 
 
 class Refusing(SynchronousTestCase):
@@ -253,7 +254,8 @@ class Refusing(SynchronousTestCase):
         """[D-MSRP-5] The smaller of what we announced and what was agreed counts; later chunks hear the same."""
         for max_size, expected_size in ((4, None), (None, 4), (4, 9)):
             incoming = make_incoming(max_size=max_size, expected_size=expected_size)
-            self.check(incoming, make_send(byte_range=(1, None, 5)), *self.declined(413, "larger than agreed"))
+            why = "larger than agreed"
+            self.check(incoming, make_send(byte_range=(1, None, 5)), *self.declined(413, why), Unwanted(why))
             self.check(incoming, make_send("t2", byte_range=(1, 2, None)), refusal(413, "stop sending", "t2"))
 
     def test_a_wrapper_has_room_beside_the_size_of_its_file(self) -> None:
@@ -275,7 +277,7 @@ class Refusing(SynchronousTestCase):
         self.assertEqual(incoming.begun(send, 0.0), [Started("mid1", send)])
         self.assertEqual(incoming.data(memoryview(b"hell"), 0.0), [store(0, b"hell")])
         why = "larger than agreed"
-        outputs = [Abandoned(why, 413, "mid1"), refusal(413, why)]
+        outputs = [Abandoned(why, 413, "mid1"), refusal(413, why), Unwanted(why)]
         self.assertEqual(incoming.data(memoryview(b"o"), 0.0), outputs)
         self.assertEqual(incoming.data(memoryview(b"o"), 0.0), [])
         self.assertEqual(incoming.ended(Flag.ABORTED, 0.0), [])
@@ -285,7 +287,9 @@ class Refusing(SynchronousTestCase):
         incoming, send = make_incoming(), make_send(byte_range=(1, None, 4))
         outputs = give(incoming, send, b"hello")
         why = "larger than said"
-        self.assertEqual(outputs, [Started("mid1", send), Abandoned(why, 413, "mid1"), refusal(413, why)])
+        self.assertEqual(
+            outputs, [Started("mid1", send), Abandoned(why, 413, "mid1"), refusal(413, why), Unwanted(why)]
+        )
 
     def test_fewer_octets_than_it_said(self) -> None:
         """[D-MSRP-5] A cut content is not published as a whole one."""
@@ -301,6 +305,37 @@ class Refusing(SynchronousTestCase):
         why = "total size changed"
         send = make_send("t2", byte_range=(6, None, 8))
         self.check(incoming, send, Abandoned(why, 400, "mid1"), refusal(400, why, "t2"))
+
+    def test_a_type_that_changes(self) -> None:
+        """[D-MSRP-1] E.9 rule 7: later chunks have the type of the first, in any spelling, or none."""
+        for content_type in ("TEXT/Plain; charset=utf-8", "text/plain", None):
+            incoming = make_incoming()
+            give(incoming, make_send("t1", byte_range=(1, None, 9)), b"hello", flag=Flag.MORE)
+            send = make_send("t2", byte_range=(6, None, 9), content_type=content_type)
+            self.assertEqual(give(incoming, send, b"more"), [store(5, b"more"), Completed(9, "mid1")])
+        incoming = make_incoming()
+        give(incoming, make_send("t1", byte_range=(1, None, 9)), b"hello", flag=Flag.MORE)
+        why = "Content-Type changed"
+        send = make_send("t2", byte_range=(6, None, 9), content_type="text/html")
+        self.check(incoming, send, Abandoned(why, 400, "mid1"), refusal(400, why, "t2"))
+
+    def test_who_may_not_be_told_is_stopped_by_signalling(self) -> None:
+        """[D-MSRP-3] Flow 10: with Failure-Report: no there is no 413, only the port 0 that follows it."""
+        incoming = make_incoming(one_content=False, max_size=4)
+        silent = make_send("t1", failure_report=FailureReport.NO)
+        outputs = [
+            Started("mid1", silent),
+            Abandoned("larger than agreed", 413, "mid1"),
+            Unwanted("larger than agreed"),
+        ]
+        self.assertEqual(give(incoming, silent, b"hello"), outputs)
+
+    def test_where_others_may_follow_the_413_is_all(self) -> None:
+        """Without a file selector the session is of use for the next content."""
+        incoming = make_incoming(one_content=False, max_size=4)
+        why = "larger than agreed"
+        outputs = give(incoming, make_send(), b"hello")
+        self.assertEqual(outputs[1:], [Abandoned(why, 413, "mid1"), refusal(413, why)])
 
     def test_a_range_before_the_first_octet(self) -> None:
         """Octets are counted from 1; FreeSWITCH aborts over a 0, we say 400."""
@@ -330,7 +365,8 @@ class Refusing(SynchronousTestCase):
         incoming = make_incoming()
         incoming.begun(make_send(), 0.0)
         incoming.data(memoryview(b"he"), 0.0)
-        self.assertEqual(incoming.failed(413, "disk full", 0.0), [refusal(413, "disk full")])
+        why = "disk full"
+        self.assertEqual(incoming.failed(413, why, 0.0), [refusal(413, why), Unwanted(why)])
         self.assertEqual(incoming.data(memoryview(b"llo"), 0.0), [])
         self.assertEqual(incoming.ended(Flag.COMPLETE, 0.0), [])
         self.assertEqual(incoming.failed(413, "disk full", 0.0), [])
@@ -339,7 +375,7 @@ class Refusing(SynchronousTestCase):
         """The next chunk hears of it."""
         incoming = make_incoming()
         give(incoming, make_send("t1", byte_range=(1, None, 9)), b"hello", flag=Flag.MORE)
-        self.assertEqual(incoming.failed(413, "disk full", 0.0), [])
+        self.assertEqual(incoming.failed(413, "disk full", 0.0), [Unwanted("disk full")])
         self.check(incoming, make_send("t2", byte_range=(6, None, 9)), refusal(413, "stop sending", "t2"))
 
 
@@ -398,7 +434,9 @@ class GivingUp(SynchronousTestCase):
         """Whoever goes on sending is told to stop."""
         incoming = make_incoming()
         give(incoming, make_send(), b"hello", flag=Flag.ABORTED)
-        self.assertEqual(give(incoming, make_send("t2"), b"hello"), [refusal(413, "stop sending", "t2")])
+        why = "stop sending"
+        self.assertEqual(give(incoming, make_send("t2"), b"hello"), [refusal(413, why, "t2"), Unwanted(why)])
+        self.assertEqual(give(incoming, make_send("t3"), b"hello"), [refusal(413, why, "t3")])
 
     def test_what_is_complete_cannot_be_given_up(self) -> None:
         """It is being published; the repetition waits like any other."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.errors import Misuse, Refused
+from pushsvc.errors import DeliveryError, Misuse, Refused, TimedOut
 from pushsvc.msrp.chunk import Flag, Reply, Report, Send
 from pushsvc.net.msrp_receiving import NOTHING, TRICKLE, Receiving, Wanted
 from tests.msrp.values import RECEIVER, make_send
@@ -26,7 +26,7 @@ class ReceivingTest(SynchronousTestCase):
         self.clock = Clock()
         self.shelf = Shelf()
         self.sent: list[Reply | Report] = []
-        self.stalled = 0
+        self.failed: list[DeliveryError] = []
         self.done: list[bool] = []
         self.receiving = self.receive(self.shelf.wanted())
 
@@ -37,13 +37,10 @@ class ReceivingTest(SynchronousTestCase):
             self.clock,  # type: ignore[arg-type]
             STALL,
             self.sent.append,
-            self._stall,
+            self.failed.append,
             CountedTokens("b"),
             lambda: self.done.append(self.receiving.is_done),
         )
-
-    def _stall(self) -> None:
-        self.stalled += 1
 
     def chunk(self, octets: bytes, flag: Flag = Flag.COMPLETE, send: Send | None = None, **facts: Any) -> None:
         self.receiving.begun(send or make_send(**facts))
@@ -79,7 +76,7 @@ class Taken(ReceivingTest):
         self.shelf.facts["durable"] = durable = Deferred()
         self.chunk(b"hello")
         self.clock.advance(STALL * 2)
-        self.assertEqual((self.statuses(), self.stalled), ([], 0))
+        self.assertEqual((self.statuses(), self.failed), ([], []))
         durable.callback(None)
         self.assertEqual(self.statuses(), [200])
 
@@ -142,6 +139,8 @@ class NotTaken(ReceivingTest):
         self.receiving.data(memoryview(b"and more"))
         self.receiving.ended(Flag.COMPLETE)
         self.assertEqual(self.statuses(), [413])
+        (error,) = self.failed
+        self.assertEqual((type(error), error.reason), (Refused, "larger than agreed"))
         self.assert_quiet()
 
     def test_content_that_its_sender_gives_up(self) -> None:
@@ -224,9 +223,11 @@ class Ending(ReceivingTest):
         self.receiving.begun(make_send("tid2", byte_range=(7, None, None)))
         self.receiving.data(memoryview(bytes(TRICKLE)))
         self.clock.advance(STALL - 1)
-        self.assertEqual((self.stalled, self.kept().discarded), (0, None))
+        self.assertEqual((self.failed, self.kept().discarded), ([], None))
         self.clock.advance(1)
-        self.assertEqual((self.stalled, self.kept().discarded), (1, "the sender stopped sending"))
+        self.assertEqual(self.kept().discarded, "the sender stopped sending")
+        (error,) = self.failed
+        self.assertIsInstance(error, TimedOut)
         self.assert_quiet()
 
     def test_a_sender_that_trickles_is_as_good_as_silent(self) -> None:
@@ -256,4 +257,4 @@ class Ending(ReceivingTest):
         self.receiving = self.receive(self.shelf.wanted(one_content=False))
         self.chunk(b"hello")
         self.clock.advance(10 * STALL)
-        self.assertEqual(self.stalled, 0)
+        self.assertEqual(self.failed, [])

@@ -50,7 +50,9 @@ class Written(SynchronousTestCase):
     def test_both_together_are_short(self) -> None:
         """PEERS 29: msrp-java takes 3024 octets of headers. The name is never cut, the description is, at a letter."""
         for name, description in (("x" * 255, "y" * 5000), ("ß" * 127, "ü" * 5000), ('"' * 255, "€" * 5000)):
-            disposition, described = content_headers("attachment", name, 1 << 60, created_at=0.0, description=description)
+            disposition, described = content_headers(
+                "attachment", name, 1 << 60, created_at=0.0, description=description
+            )
             size = len(disposition[1].encode()) + len(described[1].encode())
             self.assertTrue(MAX_WRITTEN - 3 <= size <= MAX_WRITTEN or len(described[1]) == MAX_DESCRIPTION, size)
             self.assertEqual(described[1], description[: len(described[1])])

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
-from pushsvc.errors import TimedOut, Unreachable
+from pushsvc.errors import Refused, TimedOut, Unreachable
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sessions.line import Line
 from pushsvc.sessions.user_plane import UserPlane
@@ -30,7 +30,7 @@ class Planes(SynchronousTestCase):
             self.alice.floors,
             [Line(view, self.alice.msrp.open("call")) for view in sdp.media(self.offer)],
             lambda: self.heard.append("carried"),
-            lambda line, why: self.heard.append(f"lost {self.plane.lines.index(line)}: {why}"),
+            lambda line, error: self.heard.append(f"lost {self.plane.lines.index(line)}: {error.reason}"),
             lambda why: self.heard.append(f"dead: {why}"),
         )
 
@@ -111,12 +111,13 @@ class Planes(SynchronousTestCase):
         self.network.settle(31.0)
         self.assertEqual(self.heard[1:], ["dead: no MSRP connection to carry it"])
 
-    def test_a_peer_that_falls_silent_on_one_line(self) -> None:
+    def test_a_peer_that_falls_silent_on_one_line_or_sends_too_much(self) -> None:
         self.network.run(self.carry())
         msrp = self.plane.lines[1].msrp
         assert msrp is not None
         msrp.on_failed(TimedOut("no octets"))
-        self.assertEqual(self.heard[3:], ["lost 1: no octets"])
+        msrp.on_failed(Refused(413, "too much", protocol="msrp"))
+        self.assertEqual(self.heard[3:], ["lost 1: no octets", "lost 1: too much"])
 
     def test_a_peer_that_turns_out_to_be_somebody_else(self) -> None:
         """[D-TLS-1] E.10 rule 2: at once, and not like a connection that broke."""
