@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from pushsvc import push
 from pushsvc.config.receiver import Rule
+from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
 from pushsvc.receiver.decisions import Decisions
 from pushsvc.receiver.inbox import Inbox
@@ -30,6 +31,7 @@ from tests.sim import Network
 
 GIB = 1 << 30
 ICSI = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
+PLAIN_PORT = 2856
 
 
 def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
@@ -38,7 +40,10 @@ def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
 
 
 class SendingSide:
-    """A sender's delivery at 192.0.2.10. `directory` holds the contents, `caller` are facts of `Caller`."""
+    """A sender's delivery at 192.0.2.10. `directory` holds the contents.
+
+    `caller` are facts of `Caller`, `ways` of `Ways`.
+    """
 
     def __init__(
         self,
@@ -49,10 +54,20 @@ class SendingSide:
         observers: tuple[Observer, ...] = (),
         account: Account | None = None,
         caller: dict[str, Any] | None = None,
+        transfer: Transfer | None = None,
+        **ways: Any,
     ) -> None:
         self.traces: Traces = Traces(network.clock)
         watching = (self.traces, *observers)
-        self.stack = Agent(network, "192.0.2.10", "push", allow=push.SENDER_ALLOW, observers=watching, account=account)
+        self.stack = Agent(
+            network,
+            "192.0.2.10",
+            "push",
+            allow=push.SENDER_ALLOW,
+            observers=watching,
+            account=account,
+            transfer=transfer,
+        )
         self._directory = directory
         self.lingering = Lingering(self.stack.host, linger)
         self.delivery = Delivery(
@@ -63,6 +78,7 @@ class SendingSide:
                 self.stack.tokens,
                 self.stack.host,
                 self.traces.began,
+                **ways,
             )
         )
         self.progress: list[tuple[int, int]] = []
@@ -86,7 +102,10 @@ class SendingSide:
 
 
 class ReceivingSide:
-    """A receiver's reception and inbox at 192.0.2.20. `host` are facts of `reception.Host`, `agent` of the agent."""
+    """A receiver's reception and inbox at 192.0.2.20.
+
+    `host` are facts of `reception.Host`, `agent` of the agent. `plain`: it takes MSRP without TLS, too.
+    """
 
     def __init__(
         self,
@@ -97,6 +116,7 @@ class ReceivingSide:
         observers: tuple[Observer, ...] = (),
         host: dict[str, Any] | None = None,
         agent: dict[str, Any] | None = None,
+        plain: bool = False,
         **accept: Any,
     ) -> None:
         self.stack = Agent(network, "192.0.2.20", "alice", observers=observers, **(agent or {}))
@@ -108,7 +128,9 @@ class ReceivingSide:
         bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept
         policy = Policy(**bounds, rules=rules, free=lambda: 1 << 40, decisions=self.decisions)
         facts = {"targeting": push.Targeting(), "types": bounds["types"], "declined": self.declined.append}
-        whose = Host("alice", **(facts | (host or {})))
+        whose = Host("alice", plain=plain, **(facts | (host or {})))
+        if plain:
+            self.stack.msrp.listen("tcp", "192.0.2.20", PLAIN_PORT)
         self.reception = Reception(self.stack.sessions, policy, self.inbox, whose)
 
     def contents(self) -> list[bytes]:
