@@ -91,7 +91,10 @@ class Refused:
 
 @attrs.frozen
 class Unconfirmed:
-    """All of it was sent, but the proof that was waited for did not come, or none was to be expected."""
+    """All of it was sent, but the proof that was waited for did not come, or none was to be expected.
+
+    Replies prove nothing where a report was asked for: they may be a relay's (A-26).
+    """
 
     receipt: Receipt
 
@@ -237,8 +240,7 @@ class Outgoing:
             return []
         if deadline != self._confirm_by:
             return self._refused(408, "no reply in time")
-        replied = self.failure_report is FailureReport.YES
-        return self._finished(Unconfirmed(self._receipt(ConfirmedBy.REPLIES if replied else ConfirmedBy.NONE)))
+        return self._finished(Unconfirmed(self._receipt(ConfirmedBy.NONE)))
 
     def _fresh_id(self, body: bytes) -> str:
         """A transaction id that is not open, and whose end-line is not in `body` (PEERS 7: not even without CRLF)."""

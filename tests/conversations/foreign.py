@@ -78,7 +78,7 @@ class Foreigner(DatagramProtocol):
         )
         self._send(self._invite, (uri.host, 5060))
         self._network.settle(1.0)
-        answer = next(each for each in self.heard if isinstance(each, Response) and each.status >= 200)
+        answer = self.responses()[-1]
         if answer.status == 200:
             self.theirs = path_in(answer.body.decode())
             self._dialog = Dialog.from_answer(self._invite, answer)
@@ -91,9 +91,24 @@ class Foreigner(DatagramProtocol):
         self._send(bye, (self._dialog.next_hop_uri().host, 5060))
         self._network.settle(1.0)
 
+    def offer_again(self, body: str) -> None:
+        """As callee, a later INVITE; its 200 is acknowledged."""
+        (invite,) = self.requests("INVITE")
+        dialog = Dialog.from_invite(invite, "foreign", SipUri.parse(f"sip:alice@{FOREIGN}"))
+        fields = [("Contact", f"<sip:alice@{FOREIGN}>"), ("Content-Type", "application/sdp")]
+        request, dialog = dialog.request("INVITE", self._via(), fields, crlf(body))
+        place = (dialog.next_hop_uri().host, 5060)
+        self._send(request, place)
+        self._network.settle(0.1)
+        self._send(dialog.ack(dialog.local_cseq, self._via()), place)
+
     def requests(self, method: str) -> list[Request]:
         """The requests of this method that it got."""
         return [each for each in self.heard if isinstance(each, Request) and each.method == method]
+
+    def responses(self) -> list[Response]:
+        """The final responses that it got."""
+        return [each for each in self.heard if isinstance(each, Response) and each.status >= 200]
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         message = parse(datagram)

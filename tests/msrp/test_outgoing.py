@@ -291,7 +291,7 @@ class HearingReports(SynchronousTestCase):
         """[F-10] The replies were all there, so trying again would likely deliver twice."""
         outgoing = self.answered()
         self.assertEqual(outgoing.wake(60.9), [])
-        self.assertEqual(outgoing.wake(61.0), [Unconfirmed(BY_REPLIES)])
+        self.assertEqual(outgoing.wake(61.0), [Unconfirmed(BY_NOTHING)])
         self.assertEqual((outgoing.over, outgoing.deadline), (True, None))
         self.assertEqual(self.reported(outgoing, 1, 10, 10), [])
 

@@ -116,7 +116,7 @@ class Delivered(SendingTest):
         self.clock.advance(59)
         self.assertNoResult(sending.receipt)
         self.clock.advance(1)
-        self.assertEqual(self.successResultOf(sending.receipt).confirmed_by, ConfirmedBy.REPLIES)
+        self.assertEqual(self.successResultOf(sending.receipt).confirmed_by, ConfirmedBy.NONE)
         self.assert_over(sending)
 
     def test_no_more_than_the_window_is_read_and_unanswered(self) -> None:
