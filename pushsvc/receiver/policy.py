@@ -169,10 +169,10 @@ class Policy:
             return FileVerdict(Cause.SIZE)
         if (rule is None and self._rules) or (rule and rule.action is Action.DECLINE):
             return FileVerdict(Cause.POLICY)
-        if rule is None:
-            return FileVerdict(None, self._max_size, (self._types,))
-        most = self._max_size if rule.max_size is None else min(self._max_size, rule.max_size)
-        return FileVerdict(None, most, (self._types,) if rule.types is None else (self._types, rule.types))
+        types = (self._types, *([rule.types] if rule and rule.types is not None else []))
+        announced = ((file.type,),) if file.type else ()  # D-MSRP-4: what comes is what was offered
+        most = self._max_size if rule is None or rule.max_size is None else min(self._max_size, rule.max_size)
+        return FileVerdict(None, most, (*types, *announced))
 
     def _answered(
         self, files: Sequence[FileAsked], verdicts: list[FileVerdict], asked: list[int], yes: list[bool]

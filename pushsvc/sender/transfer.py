@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, TimeoutError
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pushsvc.errors import DeliveryError, Refused
@@ -166,6 +167,7 @@ class Transfer:
         if code == STOP_SENDING and self._ways.after_413:
             with suppress(TimeoutError):
                 await line.when_closed().addTimeout(self._ways.after_413, self._ways.clock)
+                await deferLater(self._ways.clock, 0)  # by an INVITE that is being answered; no BYE before that
         await self._close_line(line)
 
     async def _close_line(self, line: Line) -> None:

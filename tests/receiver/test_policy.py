@@ -52,7 +52,14 @@ class Bounds(PolicyCase):
 
     def test_without_rules_everything_within_the_bounds_is_taken(self) -> None:
         """No input configured means that types and sizes decide alone. [R-PRA-INV-4a]"""
-        self.assertEqual(self.judge(PICTURE), Take((FileVerdict(None, 1 << 30, (("*",),)),)))
+        self.assertEqual(self.judge(PICTURE), Take((FileVerdict(None, 1 << 30, (("*",), ("image/jpeg",))),)))
+
+    def test_what_comes_must_be_of_the_type_that_was_offered(self) -> None:
+        """[D-MSRP-4] A program under the name of a picture; where nobody named a type, the bounds are all there is."""
+        for file, taken in ((PICTURE, 2), (FileAsked(None, "", "", None), 3)):
+            (verdict,) = self.judge(file).files
+            types = ("IMAGE/jpeg; x=y", "image/jpeg", "application/x-sh")
+            self.assertEqual([verdict.accepts(type) for type in types].count(True), taken)
 
     def test_a_sender_that_is_not_on_the_list_is_forbidden(self) -> None:
         """[R-PRA-INV-2b] INVITE from a sender not on the allow list: 403."""
