@@ -5,12 +5,15 @@ Run with PUSHSVC_REWRITE_TRANSCRIPTS=1 to write them anew; the diff is the revie
 
 from __future__ import annotations
 
+import errno
+import os
+
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import push
-from pushsvc.errors import Unreachable
+from pushsvc.errors import Refused, Unreachable
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.sessions import Call, Invitation, Send, Session, Take, Wanted
@@ -294,7 +297,40 @@ class Flows(SynchronousTestCase):
             "sender SEND 2501-*/5000",
         )
 
+    def test_flow_10_a_413_from_the_receiver(self) -> None:
+        """[D-MSRP-3] [R-FLOW-10] [R-PSA-REL-T1] The disk is full: 413 before the chunk has ended, `#`, port 0, and the BYE
+        of who called. Our chunks are written whole, so the `#` is a chunk of its own, and hears 413 as well."""
+        self.begin(chunk=2100, window=2100)
+        self.patch(Kept, "write", _full_at(2600))
+        session = self.dialed(pattern=PATTERN)
+        error = self.failureResultOf(self.run_until_over(self.pushed(session, 0, "pattern", PATTERN)), Refused)
+        self.assertEqual(error.value.status, 413)
+        self.network.settle(1.0)
+        self.assertEqual([each.discarded for each in self.kept], ["No space left on device"])
+        self.assert_flow(
+            "flow10",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-*/5000",
+            "receiver 200",
+            "sender SEND 2101-*/5000",
+            "receiver 413",
+            "sender SEND 4201-*/5000",
+            "receiver 413",
+            "receiver INVITE",
+            "sender 200 INVITE",
+            "receiver ACK",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
     # -- ours
+
+    def run_until_over(self, sending: Deferred[object]) -> Deferred[object]:
+        while not sending.called:
+            self.network.step()
+        return sending
 
     def settle_until(self, line: str, times: int) -> None:
         """Let time pass until this has arrived so often."""
@@ -305,6 +341,18 @@ class Flows(SynchronousTestCase):
         """The receiver's end of the only MSRP connection."""
         (stream,) = (each for each in self.network.streams if each.local == (BOB, 2855))
         return stream
+
+
+def _full_at(size: int):  # type: ignore[no-untyped-def]
+    """`write` of a sink on a disk that takes so many octets."""
+    write = Kept.write
+
+    def full(kept: Kept, offset: int, octets: memoryview) -> None:
+        if offset + len(octets) > size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(kept, offset, octets)
+
+    return full
 
 
 def _tapped(data_received, transcript: Transcript):  # type: ignore[no-untyped-def]
