@@ -64,7 +64,11 @@ class Foreigner(DatagramProtocol):
         self._invite: Request | None = None
         self._dialog: Dialog | None = None
         self.host = network.host(FOREIGN)
-        self.host.listenUDP(5060, self, interface=FOREIGN)
+        self._port = self.host.listenUDP(5060, self, interface=FOREIGN)
+
+    def stop(self) -> None:
+        """Somebody else lives at its address."""
+        self._port.stopListening()
 
     # -- SIP
 

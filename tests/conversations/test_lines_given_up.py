@@ -1,0 +1,118 @@
+"""Several files at once, one of which is refused over MSRP: its line is closed, the others go on (E.8, A-20, A-21)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pushsvc import sdp
+from pushsvc.msrp.chunk import Send
+from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.sender.job import AttemptResult, FileState
+from pushsvc.sessions import Invitation, Take
+from tests.agents import Agent, Kept
+from tests.conversations.case import Said
+from tests.pushing import SendingSide
+from tests.sim import Network
+
+SMALL, LARGE = b"small" * 500, bytes(2_000_000)
+FAILED, DELIVERED = FileState.FAILED, FileState.DELIVERED
+
+
+class GivenUp(SynchronousTestCase):
+    """A receiver that takes what it must, and then refuses the first file."""
+
+    def begin(self, **ways: float) -> None:
+        self.network = Network()
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.sender = SendingSide(self.network, self.directory, **ways)
+        self.ladder: list[str] = []
+        self.kept: list[Kept] = []
+        self.said = Said("bob", self.ladder, self.network.clock)
+        self.bob = Agent(self.network, "192.0.2.20", "bob", observers=(self.said,))
+        self.bob.sessions.on_invitation = self.take
+
+    def take(self, invitation: Invitation) -> None:
+        takes = [Take(self.wanted(line), ("*",)) for line in invitation.lines]
+        invitation.accept(takes, self.bob.describe_answer)
+
+    def wanted(self, line: sdp.MediaOffer) -> Wanted:
+        first = line.index == 0
+        return Wanted(lambda type: not first, self.make_sink)
+
+    def make_sink(self, send: Send) -> Kept:
+        self.kept.append(Kept(send))
+        return self.kept[-1]
+
+    def pushed(self, *contents: bytes) -> AttemptResult:
+        result = self.network.run(self.sender.deliver(self.sender.job(*contents, to="sip:bob@192.0.2.20")))
+        assert isinstance(result, AttemptResult)
+        return result
+
+    def ports(self, said: Said, which: int) -> list[int]:
+        """The ports of the media lines in the INVITE that this one heard then."""
+        invites = [each for each in said.heard if getattr(each, "method", "") == "INVITE"]
+        return [line.port for line in sdp.media(sdp.parse(invites[which].body))]
+
+    def assert_nothing_left(self) -> None:
+        self.network.settle(400.0)
+        for stack in (self.sender.stack, self.bob):
+            self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.msrp.connections), (0, 0, 0))
+        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+
+    def test_a_refused_type_closes_its_line_while_another_runs(self) -> None:
+        """[D-MSRP-3] [R-PSA-REL-T1] 415: the sender does not send that type again, and says port 0 for the line."""
+        self.begin()
+        result = self.pushed(SMALL, LARGE)
+        self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 415), (DELIVERED, 200)])
+        self.assertEqual([bool(port) for port in self.ports(self.said, 1)], [False, True])
+        self.assertEqual([bytes(kept.octets) for kept in self.kept], [LARGE])
+        self.assertEqual(self.ladder.count("bob 415 type not acceptable"), 1)
+        self.assert_nothing_left()
+
+    def test_a_413_closes_its_line_from_the_other_side(self) -> None:
+        """[D-MSRP-3] Flow 10 with another file running: the receiver's port 0, and no second one of ours."""
+        self.begin()
+        self.wanted = lambda line: Wanted(lambda type: True, self.make_sink, None if line.index else 100)  # type: ignore[method-assign]
+        result = self.pushed(SMALL, LARGE)
+        self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 413), (DELIVERED, 200)])
+        self.assertEqual(self.ladder.count("bob INVITE"), 1)
+        self.assertEqual(len([each for each in self.said.heard if getattr(each, "method", "") == "INVITE"]), 1)
+        self.assertLess(self.network.clock.seconds(), 60.0)
+        self.assert_nothing_left()
+
+    def test_a_413_and_nothing_that_follows(self) -> None:
+        """[D-MSRP-3] A receiver that says 413 and leaves it at that: after delivery.after_413 the sender closes it."""
+        self.begin(after_413=0.2)
+        self.wanted = lambda line: Wanted(lambda type: True, self.make_sink, None if line.index else 100)  # type: ignore[method-assign]
+        session = self.bob.sessions
+        self.patch(session, "_remember", lambda made, remember=session._remember: (deaf(made), remember(made)))
+        result = self.pushed(SMALL, LARGE)
+        self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 413), (DELIVERED, 200)])
+        self.assertEqual(self.ladder.count("bob INVITE"), 0)
+        self.assertEqual([bool(port) for port in self.ports(self.said, 1)], [False, True])
+        self.assert_nothing_left()
+
+    def test_two_large_files_go_side_by_side(self) -> None:
+        """[R-INF-4] [D-MSRP-1] [A-44] Chunk by chunk, over one connection: neither waits for the other to end."""
+        self.begin()
+        self.wanted = lambda line: Wanted(lambda type: True, self.make_sink)  # type: ignore[method-assign]
+        other = bytes(range(250)) * 8000
+        pushing = self.sender.deliver(self.sender.job(LARGE, other, to="sip:bob@192.0.2.20"))
+        while sum(len(kept.octets) for kept in self.kept) < len(LARGE):
+            self.network.step()
+        first, second = (len(kept.octets) for kept in self.kept)
+        self.assertLess(abs(first - second), 200_000, (first, second))
+        result = self.network.run(pushing)
+        self.assertEqual([file.result for file in result.files], [DELIVERED, DELIVERED])
+        connections = [stream for stream in self.network.streams if stream.remote == ("192.0.2.20", 2855)]
+        self.assertEqual(len(connections), 1)
+        self.assertCountEqual([bytes(kept.octets) for kept in self.kept], [LARGE, other])
+        self.assert_nothing_left()
+
+
+def deaf(session: object) -> None:
+    """It does not hear that one of its lines is to be closed."""
+    session._plane._tell_given_up = lambda line, error: None  # type: ignore[attr-defined]
