@@ -122,7 +122,7 @@ class MsrpSession:
             self._clock,
             self._transfer.stall_timeout,
             self._transmit,
-            lambda error: self.on_failed(error),
+            self._receiving_failed,
             self._tokens,
             self._done,
             self.call_id,
@@ -204,6 +204,9 @@ class MsrpSession:
     def _transmit(self, head: Reply | Report) -> None:
         if self.link is not None:
             self.link.transmit(head, self)
+
+    def _receiving_failed(self, error: DeliveryError) -> None:
+        self.on_failed(error)
 
     def _done(self) -> None:
         self.on_done()

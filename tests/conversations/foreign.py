@@ -263,5 +263,5 @@ class ForeignCase(SynchronousTestCase):
         left = (ours.sessions.alive, ours.msrp.sessions, ours.msrp.connections, ours.agent.transactions)
         self.assertEqual(left, (0, 0, 0, 0), "left: sessions, MSRP sessions, connections, transactions")
         self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
-        self.assertEqual([each for each in (self.directory / "tmp").glob("*")], [])
+        self.assertEqual(list((self.directory / "tmp").glob("*")), [])
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -9,8 +9,8 @@ from pushsvc.msrp.chunk import Flag, Send
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.tls import Tls, fingerprint
 from pushsvc.sdp import Fingerprint
-from tests.conversations.foreign import FOREIGN, Foreigner, Frame
 from tests.conversations import test_peer_quirks_sending as quirks
+from tests.conversations.foreign import FOREIGN, Foreigner, Frame
 from tests.identities import identity_of
 
 ALERT = bytes.fromhex("15030300020250")  # a record: alert, fatal, internal_error; nobody has to be able to decrypt it

@@ -221,8 +221,8 @@ class Addressing(ReceivingCase):
         octets = bytes(range(256)) * 400
         self.called(file_offer(octets, "image/png"))
         head = (
-            "MSRP {id} SEND\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: 5f0c1e9a7b3d48c2\nByte-Range: {from}-*/102400\n"
-            "Content-Type: image/png\n\n{body}\n-------{id}{flag}\n"
+            "MSRP {id} SEND\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: 5f0c1e9a7b3d48c2\n"
+            "Byte-Range: {from}-*/102400\nContent-Type: image/png\n\n{body}\n-------{id}{flag}\n"
         )
         first, second = octets[:70_001], octets[70_001:]
         self.send(head.replace("{id}", "f3a9c0de").replace("{from}", "1").replace("{flag}", "+"), first, 5.0)
@@ -255,11 +255,16 @@ class Addressing(ReceivingCase):
         """PEERS 14: FreeSWITCH's UUIDs have 36 characters, node-lib's a dot, others an "@"."""
         self.called()
         for number, line in enumerate(
-            ("Message-ID: 9e2b7c1a-54f0-4a61-8d11-0c3f5d2e7a90\n", "Message-ID: 3940000000.k2\n", "Message-ID: a@b\n", "")
+            (
+                "Message-ID: 9e2b7c1a-54f0-4a61-8d11-0c3f5d2e7a90\n",
+                "Message-ID: 3940000000.k2\n",
+                "Message-ID: a@b\n",
+                "",
+            )
         ):
             self.send(
-                f"MSRP aaaa{number} SEND\nTo-Path: {{you}}\nFrom-Path: {{us}}\n{line}Content-Type: text/plain\n\nhello\n"
-                f"-------aaaa{number}$\n"
+                f"MSRP aaaa{number} SEND\nTo-Path: {{you}}\nFrom-Path: {{us}}\n{line}Content-Type: text/plain\n\n"
+                f"hello\n-------aaaa{number}$\n"
             )
         self.assert_received(*[b"hello"] * 4, statuses=(OK,) * 4)
 
@@ -362,7 +367,7 @@ class Sessions(ReceivingCase):
         self.assert_received(b"hello world", statuses=(OK,) * 3)
 
     def test_methods_of_others(self) -> None:
-        """[D-MSRP-3] PEERS 28: sipsimple's FILE_OFFSET, RFC 7701's NICKNAME, AUTH: 501, and the file comes after all."""
+        """[D-MSRP-3] PEERS 28: sipsimple's FILE_OFFSET, RFC 7701's NICKNAME, AUTH: 501; contents come all the same."""
         self.called()
         self.send("MSRP a101 FILE_OFFSET\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: f1\nOffset: 0\n-------a101$\n")
         self.send('MSRP a102 NICKNAME\nTo-Path: {you}\nFrom-Path: {us}\nUse-Nickname: "x"\n-------a102$\n')
@@ -406,8 +411,7 @@ class Ending(ReceivingCase):
         self.assert_no_trace()
 
     def test_a_peer_that_goes_on_after_a_413(self) -> None:
-        """[D-MSRP-3] PEERS 32: tinyMSRP, node-lib and rcsjta send everything all the same. The line is closed by port 0,
-        what comes is passed over, and a peer that never hangs up is hung up on."""
+        """[D-MSRP-3] PEERS 32: tinyMSRP, node-lib and rcsjta send everything all the same: it is passed over."""
         self.called(max_size=100)
         chunk = "MSRP {id} SEND\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: m1\nByte-Range: {from}-*/*\n"
         body = "Content-Type: text/plain\n\n{body}\n-------{id}+\n"

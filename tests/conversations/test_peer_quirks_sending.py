@@ -162,7 +162,7 @@ class Written(SendingCase):
             self.assert_delivered(result)
 
     def test_a_long_name_and_description_keep_the_head_short(self) -> None:
-        """PEERS 29: msrp-java takes 3024 octets of headers, Kamailio 11 KB a frame: a head of ours has less than 2 KB."""
+        """PEERS 29: msrp-java takes 3024 octets of headers, Kamailio 11 KB a frame: ours has less than 2 KB."""
         self.begin(transfer=Transfer(chunk=2048))
         job = self.sender.job(LARGE, to=TO_FOREIGNER, description="d" * 1024, title="t" * 255)
         (content,) = job.contents
@@ -281,8 +281,8 @@ class Reports(SendingCase):
         return self.pushed(bytes(5125))
 
     def test_they_count_whatever_their_ranges_say(self) -> None:
-        """Per chunk (msrplib, tinyMSRP), cumulative with the id of the SEND (FreeSWITCH), once for all (msrp-java), once
-        with the last chunk's length (rcsjta), stars and -1 (tinyMSRP), beyond the total (node-lib)."""
+        """Per chunk (msrplib, tinyMSRP), cumulative with the id of the SEND (FreeSWITCH), once for all (msrp-java),
+        once with the last chunk's length (rcsjta), stars and -1 (tinyMSRP), beyond the total (node-lib)."""
         ways: dict[str, Callable[[Send, int, bool], Iterable[bytes]]] = {
             "msrplib": lambda send, sent, last: [self.report(send, str(send.byte_range))],
             "FreeSWITCH": lambda send, sent, last: [self.report(send, f"1-{sent}/5125", send.transaction_id)],
@@ -380,7 +380,9 @@ class Others(SendingCase):
             else b""
         )
         result = self.pushed()
-        self.assertEqual((self.foreigner.statuses(), self.logged()), ([415], ["content not taken: type not acceptable"]))
+        self.assertEqual(
+            (self.foreigner.statuses(), self.logged()), ([415], ["content not taken: type not acceptable"])
+        )
         self.assert_delivered(result)
 
     def test_a_peer_whose_writer_was_not_ready(self) -> None:
@@ -479,7 +481,9 @@ class Refusals(SendingCase):
         pushing = self.pushing(LARGE)
         self.network.settle(2.0)
         self.assertEqual(self.foreigner.requests("BYE"), [])
-        closed = self.answer(self.foreigner.requests("INVITE")[0].body.decode()).replace("m=message 2855", "m=message 0")
+        closed = self.answer(self.foreigner.requests("INVITE")[0].body.decode()).replace(
+            "m=message 2855", "m=message 0"
+        )
         self.foreigner.offer_again(closed)
         self.network.settle(0.5)
         (response,) = self.foreigner.responses()

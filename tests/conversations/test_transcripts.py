@@ -298,8 +298,10 @@ class Flows(SynchronousTestCase):
         )
 
     def test_flow_10_a_413_from_the_receiver(self) -> None:
-        """[D-MSRP-3] [R-FLOW-10] [R-PSA-REL-T1] The disk is full: 413 before the chunk has ended, `#`, port 0, and the BYE
-        of who called. Our chunks are written whole, so the `#` is a chunk of its own, and hears 413 as well."""
+        """[D-MSRP-3] [R-FLOW-10] The disk is full: 413 before the chunk has ended, `#`, port 0, BYE.
+
+        Our chunks are written whole, so the `#` is a chunk of its own, and hears 413 as well.
+        """
         self.begin(chunk=2100, window=2100)
         self.patch(Kept, "write", _full_at(2600))
         session = self.dialed(pattern=PATTERN)
