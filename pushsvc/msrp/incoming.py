@@ -100,7 +100,7 @@ class _Chunk:
     content: _Content | None = None
     position: int = 0  # where in the content its next octet goes
     answered: bool = False
-    undecided: bool = False  # no content type: a keep-alive, unless octets follow
+    undecided: bool = False  # a keep-alive, or the "#" of what was refused, unless octets follow
 
     @property
     def message_id(self) -> str:
@@ -136,8 +136,9 @@ class Incoming:
 
     def begun(self, send: Send, now: float) -> list[Output]:
         """A SEND for this session begins."""
-        chunk = self._chunk = _Chunk(send, undecided=send.content_type is None)
-        if send.content_type is None or _media_type(send.content_type) == HEARTBEAT:
+        is_refused = self._ended.get(send.message_id or "", 200) != 200
+        chunk = self._chunk = _Chunk(send, undecided=send.content_type is None or is_refused)
+        if send.content_type is None or is_refused or _media_type(send.content_type) == HEARTBEAT:
             return []
         return self._place(chunk)
 
@@ -165,6 +166,8 @@ class Incoming:
         content = chunk.content
         if chunk.undecided and flag is Flag.ABORTED:  # "#" needs no content to end what came before
             content = self._contents.get(chunk.message_id)
+        elif chunk.undecided and chunk.send.content_type is not None:
+            return self._place(chunk)
         if chunk.answered:
             return []
         if content is None:

@@ -72,11 +72,11 @@ class Foreigner(DatagramProtocol):
 
     # -- SIP
 
-    def invite(self, target: str, body: str) -> Response:
+    def invite(self, target: str, body: str, *headers: tuple[str, str]) -> Response:
         """Call, acknowledge a 200, and give the answer."""
         uri = SipUri.parse(target)
         parties = [("From", "<sip:push@example.com>"), ("To", f"<{target}>")]
-        others = [("Contact", f"<sip:push@{FOREIGN}>"), ("Content-Type", "application/sdp")]
+        others = [("Contact", f"<sip:push@{FOREIGN}>"), ("Content-Type", "application/sdp"), *headers]
         self._invite = opening_request(
             "INVITE", uri, self._via(), "foreign", "a-call", 1, [*parties, *others], crlf(body)
         )

@@ -175,6 +175,23 @@ class Written(SendingCase):
             self.assertLess(min(end for end in ends if end > start) - start, 2048)
         self.assert_delivered(result, LARGE)
 
+    def test_what_a_content_is_and_what_to_do_with_it(self) -> None:
+        """[R-UP-1a] [R-UP-1b] [R-UP-2] Disposition in SEND and SDP alike, name and size as in the selector; a
+        description only where there is one, and always before Content-Type."""
+        for disposition, title, description in (("attachment", "Gate 3", "Closed"), ("render", None, None)):
+            self.setUp()
+            self.begin()
+            result = self.pushed(b"hello", disposition=disposition, title=title, description=description)
+            (send,) = self.foreigner.sends()
+            headers = dict(send.headers)
+            self.assertRegex(headers["Content-Disposition"], f'^{disposition}; filename="file0.txt"; .*size=5$')
+            self.assertEqual(headers.get("Content-Description"), description)
+            offer = self.foreigner.requests("INVITE")[0].body.decode()
+            self.assertIn(f"a=file-disposition:{disposition}\r\n", offer)
+            self.assertIn('name:"file0.txt" type:text/plain size:5 ', offer)
+            self.assertLess(self.written().index(b"Content-Disposition"), self.written().index(b"Content-Type"))
+            self.assert_delivered(result)
+
     def test_the_offer_has_what_others_crash_without(self) -> None:
         """[D-SDP-5] PEERS 37 and 28: id and selector with name, type, size and an upper-case hash (rcsjta, sipsimple);
         no a=x-file-offset, so that nobody sends FILE_OFFSET; no a=connection."""

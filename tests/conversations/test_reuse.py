@@ -96,7 +96,7 @@ class Taken(ReuseCase):
         self.end(session)
 
     def test_more_files_than_free_lines(self) -> None:
-        """[D-SDP-1] A line that is busy stays as it is; the others follow at the end."""
+        """[D-SDP-1] [R-FLOW-N] A busy line stays as it is; each further file has a line of its own at the end."""
         large = Octets(bytes(2_000_000))
         self.begin()
         session = self.opened(NOTICE, large)

@@ -300,7 +300,7 @@ class Flows(SynchronousTestCase):
     def test_flow_10_a_413_from_the_receiver(self) -> None:
         """[D-MSRP-3] [R-FLOW-10] The disk is full: 413 before the chunk has ended, `#`, port 0, BYE.
 
-        Our chunks are written whole, so the `#` is a chunk of its own, and hears 413 as well.
+        Our chunks are written whole, so the `#` is a chunk of its own.
         """
         self.begin(chunk=2100, window=2100)
         self.patch(Kept, "write", _full_at(2600))
@@ -319,7 +319,7 @@ class Flows(SynchronousTestCase):
             "sender SEND 2101-*/5000",
             "receiver 413",
             "sender SEND 4201-*/5000",
-            "receiver 413",
+            "receiver 200",
             "receiver INVITE",
             "sender 200 INVITE",
             "receiver ACK",

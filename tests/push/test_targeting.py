@@ -15,7 +15,7 @@ IARI = "urn:urn-7:3gpp-application.ims.iari.x"
 
 
 class FeatureTags(SynchronousTestCase):
-    """The core picks the right one of a user's devices by these."""
+    """[R-INF-1] The core picks the right one of a user's devices by these."""
 
     def test_the_service_comes_first_and_carries_the_flags(self) -> None:
         """[R-PSA-EST-2, R-PSA-EST-2m, R-PSA-EST-3] As in flow 1: one value per identifier."""
