@@ -184,6 +184,20 @@ class LosingTheFrame(SynchronousTestCase):
         for name, (octets, events) in BROKEN.items():
             self.assertEqual(heard(*(octets[at : at + 1] for at in range(len(octets)))), (events, False), name)
 
+    def test_it_says_which_request_could_not_be_understood(self) -> None:
+        """Its sender may be told; where the frame itself is lost, or an earlier request was fine, there is none."""
+        asked = make_send(message_id=None, byte_range=None, content_type=None)
+        twice = HEAD[:-4] + b"\r\nmessage-id: b\r\n\r\n"
+        for octets, request in (
+            (twice, asked),
+            (wire(transaction_id="tid2") + twice, asked),
+            (wire() + b"GET / HTTP/1.1\r\n", None),
+            (HEAD[:-2] + b"-------tid2$\r\n", None),
+        ):
+            with self.assertRaises(StreamBroken) as caught:
+                Framer().feed(octets)
+            self.assertEqual(caught.exception.request, request)
+
     def test_what_follows_is_ignored(self) -> None:
         """The connection is being closed; the peer may not have noticed."""
         framer = Framer()

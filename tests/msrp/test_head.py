@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadChunk
 from pushsvc.msrp.chunk import ByteRange, FailureReport, Head, OtherRequest
-from pushsvc.msrp.head import read_head
+from pushsvc.msrp.head import read_head, read_unintelligible
 
 from .values import RECEIVER, SENDER, make_reply, make_report, make_send
 
@@ -182,6 +182,43 @@ class RefusingHeads(SynchronousTestCase):
                 read_head(block, 32, 2048)
             except BadChunk as error:
                 self.assertEqual(error.status, 400)
+
+
+class Unintelligible(SynchronousTestCase):
+    """[D-MSRP-1] E.8: what cannot be understood is told 400, where its sender can be told and wants to be."""
+
+    def read(self, *lines: str) -> Head | None:
+        return read_unintelligible("\r\n".join(lines).encode())
+
+    def test_who_asked_and_by_which_way(self) -> None:
+        """The paths are enough, in any case and place."""
+        bare = make_send(message_id=None, byte_range=None, content_type=None)
+        self.assertEqual(self.read("MSRP tid1 SEND", "Byte-Range: x", *PATHS), bare)
+        self.assertEqual(self.read("MSRP tid1 SEND", *(path.lower() for path in PATHS), "no colon"), bare)
+        self.assertEqual(self.read("MSRP tid1 SEND", *PATHS, "Failure-Report: partial"), bare)
+        other = OtherRequest("tid1", "AUTH", (RECEIVER,), (SENDER,))
+        self.assertEqual(self.read("MSRP tid1 AUTH", *PATHS, "\0: x"), other)
+
+    def test_nothing_is_said(self) -> None:
+        """Without a path, to a reply or report, where it is not wanted, and to what is no request at all."""
+        for lines in (
+            ("MSRP tid1 SEND", PATHS[0]),
+            ("MSRP tid1 SEND", PATHS[1]),
+            ("MSRP tid1 SEND", "To-Path: nonsense", PATHS[1]),
+            ("MSRP tid1 SEND", *PATHS, "failure-report : NO"),
+            ("MSRP tid1 REPORT", *PATHS),
+            ("MSRP tid1 200 OK", *PATHS),
+            ("MSRP tid1", *PATHS),
+            ("",),
+        ):
+            self.assertIsNone(self.read(*lines), lines)
+
+    @settings(derandomize=True, deadline=None, max_examples=200)
+    @given(st.lists(st.binary(max_size=40), max_size=6))
+    def test_random_octets_raise_nothing(self, lines: list[bytes]) -> None:
+        """It is read because something was wrong already."""
+        for start in (b"MSRP tid1 SEND", b""):
+            read_unintelligible(b"\r\n".join([start, *(path.encode() for path in PATHS), *lines]))
 
 
 class ReadingRanges(SynchronousTestCase):

@@ -153,6 +153,13 @@ class Deadlines(PeerTest):
         self.assertEqual(len(self.bob.failed), 1)
         self.assert_gone()
 
+    def test_a_head_that_cannot_be_understood(self) -> None:
+        """[D-MSRP-1] 400, and then the end: the reply still goes out, what follows is not heard."""
+        bad = self.frame().replace(b"Message-ID", b"Message-ID: x\r\nMessage-ID")
+        self.send(bad + self.frame(transaction_id="tid2"))
+        self.assertEqual((self.statuses(), self.shelf.kept, self.peer.lost), ([400], [], ConnectionDone))
+        self.assert_gone()
+
     def test_a_bug_of_ours_ends_this_connection_only(self) -> None:
         """It is logged; the session fails as if the connection had been cut."""
         self.shelf.facts["broken"] = ZeroDivisionError()
@@ -237,12 +244,17 @@ class FlowControl(PeerTest):
 
 
 class Counting(StringTransport):
-    """Counts writes."""
+    """Counts writes, and keeps how each ended."""
 
     writes = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[bytes] = []
+
     def write(self, data: bytes) -> None:
         self.writes += 1
+        self.ends.append(data[-3:])
         super().write(data)
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
@@ -274,6 +286,7 @@ class Together(SynchronousTestCase):
         sent = near.send(Octets(b"x" * 100_000))
         (events, readable) = heard(self.transport.value())
         self.assertEqual((self.transport.writes, len(events), readable), (2, 300, True))
+        self.assertEqual(self.transport.ends, [b"+\r\n", b"$\r\n"])  # PEERS 8: never a flag by itself
         sent.cancel()
         self.failureResultOf(sent)
 

@@ -59,6 +59,17 @@ class Lines(SynchronousTestCase):
         self.assertEqual((self.line.is_open, self.line.is_free), (False, True))
         self.failureResultOf(self.line.send(b""), Unreachable)  # type: ignore[arg-type]
 
+    def test_whoever_waits_for_the_end_of_a_line_hears_of_it(self) -> None:
+        """Once; or at once, where it is closed. Who does not wait any more is not told."""
+        waiting, gone = self.line.when_closed(), self.line.when_closed()
+        gone.cancel()
+        self.failureResultOf(gone)
+        self.assertNoResult(waiting)
+        self.assertIs(self.line.closed(), self.msrp)
+        self.successResultOf(waiting)
+        self.successResultOf(self.line.when_closed())
+        self.assertIsNone(self.line.closed())
+
     def test_the_answer_says_where_the_peer_is(self) -> None:
         view = self.answered(answer(self.offer))
         self.line.answered(view)
