@@ -139,15 +139,15 @@ class Receiving:
                 case Completed():
                     self._complete(output.message_id)
                 case Abandoned():
-                    self._log_refusal(output)
+                    self._log_refusal(output.status, output.why)
                     self._drop(output.message_id, output.why)
                 case Declined():
-                    self._log_refusal(output)
+                    self._log_refusal(output.status, output.why)
                 case Unwanted():
                     self._fail(Refused(CANNOT_KEEP, output.why, protocol="msrp"))
 
-    def _log_refusal(self, output: Abandoned | Declined) -> None:
-        self.log.info("content not taken: {why}", why=output.why, status=output.status, call_id=self._call_id)
+    def _log_refusal(self, status: int, why: str) -> None:
+        self.log.info("content not taken: {why}", why=why, status=status, call_id=self._call_id)
 
     def _start(self, started: Started) -> None:
         try:
@@ -201,7 +201,7 @@ class Receiving:
         error = failure.value
         if isinstance(error, Refused):
             status, why = error.status, error.reason
-            self.log.info("content declined: {why}", why=why, status=status)
+            self._log_refusal(status, why)
         else:
             self.log.failure("received content could not be kept", failure)
             status, why = CANNOT_KEEP, "cannot be stored"

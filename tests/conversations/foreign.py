@@ -77,8 +77,10 @@ class Foreigner(DatagramProtocol):
         uri = SipUri.parse(target)
         parties = [("From", "<sip:push@example.com>"), ("To", f"<{target}>")]
         others = [("Contact", f"<sip:push@{FOREIGN}>"), ("Content-Type", "application/sdp"), *headers]
+        self._count += 1
+        call_id = f"call{self._count}"
         self._invite = opening_request(
-            "INVITE", uri, self._via(), "foreign", "a-call", 1, [*parties, *others], crlf(body)
+            "INVITE", uri, self._via(), "foreign", call_id, 1, [*parties, *others], crlf(body)
         )
         self._send(self._invite, (uri.host, 5060))
         self._network.settle(1.0)

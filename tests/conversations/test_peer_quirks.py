@@ -443,6 +443,22 @@ class Ending(ReceivingCase):
         self.assertEqual(len(self.foreigner.requests("BYE")), 1)
         self.assert_no_trace()
 
+    def test_a_file_that_comes_again_because_its_last_reply_was_lost(self) -> None:
+        """[D-MSRP-1] E.9 rule 6: over a new session, under the same ids: acknowledged, and in the inbox once."""
+        self.called(file_offer(b"hello"))
+        text = "MSRP a101 SEND\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: m1\nByte-Range: 1-*/5\n"
+        for _ in range(2):
+            self.send(text + "Content-Type: text/plain\n\nhello\n-------a101$\n")
+            assert self.foreigner.wire is not None
+            self.foreigner.wire.transport.abortConnection()
+            self.network.settle(1.0)
+            self.foreigner.hang_up()
+            self.assertEqual(self.foreigner.invite(TO_ALICE, file_offer(b"hello")).status, OK)
+            self.foreigner.connect()
+        self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([OK, OK], [b"hello"]))
+        self.foreigner.hang_up()
+        self.assert_no_trace()
+
     def test_a_connection_that_ends_without_a_word(self) -> None:
         """PEERS 33: what is complete counts, however the connection ended; what is not, leaves nothing."""
         for complete in (True, False):
