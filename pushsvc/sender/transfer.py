@@ -142,6 +142,7 @@ class Transfer:
         except Unfit as unfit:
             self._results[index] = FileResult(content.name, FileState.REFUSED, unfit.status)
             self._errors.append(unfit)
+            await self._close_line(line)
             return
         except DeliveryError as error:
             code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None

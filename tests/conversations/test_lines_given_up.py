@@ -72,6 +72,22 @@ class GivenUp(SynchronousTestCase):
         self.assertEqual(self.ladder.count("bob 415 type not acceptable"), 1)
         self.assert_nothing_left()
 
+    def test_a_file_that_the_answer_excludes_closes_its_line_while_another_runs(self) -> None:
+        """[D-MSRP-2] [R-PSA-REL-T1] Nothing of it is sent; the receiver need not keep a session for it."""
+        self.begin()
+        self.wanted = lambda line: Wanted(lambda type: True, self.make_sink)  # type: ignore[method-assign]
+        self.bob.sessions.on_invitation = self.take_small_first
+        result = self.pushed(SMALL, LARGE)
+        self.assertEqual([file.result for file in result.files], [FileState.REFUSED, DELIVERED])
+        self.assertEqual([bool(port) for port in self.ports(self.said, 1)], [False, True])
+        self.assertEqual([bytes(kept.octets) for kept in self.kept], [LARGE])
+        self.assert_nothing_left()
+
+    def take_small_first(self, invitation: Invitation) -> None:
+        sizes = (100, None)
+        takes = [Take(self.wanted(line), ("*",), size) for line, size in zip(invitation.lines, sizes, strict=True)]
+        invitation.accept(takes, self.bob.describe_answer)
+
     def test_a_413_closes_its_line_from_the_other_side(self) -> None:
         """[D-MSRP-3] Flow 10 with another file running: the receiver's port 0, and no second one of ours."""
         self.begin()

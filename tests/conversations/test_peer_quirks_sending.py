@@ -227,6 +227,19 @@ class Written(SendingCase):
             self.foreigner.wire.transport.write(self.reply(last.transaction_id, "200 OK"))
         self.assert_delivered(self.network.run(pushing), bytes(5000))
 
+    def test_no_more_than_the_peer_says_it_takes(self) -> None:
+        """[D-MSRP-2] a=max-size: a larger file is not sent at all, and the reason says so; one as large is."""
+        self.begin()
+        fitting = self.answer
+        self.foreigner.describe = lambda offer: fitting(offer) + "a=max-size:5\n"
+        result = self.pushed(b"hello!")
+        assert isinstance(result.failure, Refused)
+        self.assertEqual((result.failure.reason, result.failure.retry), ("the peer takes 5 octets, not 6", False))
+        self.assertEqual((result.msrp_status, result.files[0].result), (None, FileState.REFUSED))
+        self.network.settle(1.0)
+        self.assertEqual((self.foreigner.sends(), len(self.foreigner.requests("BYE"))), ([], 1))
+        self.assert_delivered(self.pushed(b"hello"))
+
 
 class Replies(SendingCase):
     """[R-UP-3] PEERS 15 to 18: a reply is known by its transaction id, whatever else it says."""

@@ -278,10 +278,11 @@ class Refusing(SynchronousTestCase):
         ):  # fmt: skip
             incoming = make_incoming(max_size=100, expected_size=4, room=lambda type: room.get(type, 0))
             send = make_send(byte_range=(1, None, total), content_type=type)
-            outputs = self.declined(413, "larger than agreed") if refused else [Started("mid1", send)]
+            why = "larger than agreed"
+            outputs = [*self.declined(413, why), Unwanted(why)] if refused else [Started("mid1", send)]
             self.assertEqual(incoming.begun(send, 0.0), outputs)
         incoming = make_incoming(max_size=6, expected_size=4, room=lambda type: 3)
-        self.check(incoming, make_send(byte_range=(1, None, 7)), *self.declined(413, "larger than agreed"))
+        self.check(incoming, make_send(byte_range=(1, None, 7)), *self.declined(413, why), Unwanted(why))
 
     def test_a_size_that_turns_out_too_large(self) -> None:
         """[D-MSRP-5] Discarded and answered at the octet too many, before the chunk has ended (flow 10)."""
