@@ -128,7 +128,7 @@ class ReceivingSide:
         bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept
         policy = Policy(**bounds, rules=rules, free=lambda: 1 << 40, decisions=self.decisions)
         facts = {"targeting": push.Targeting(), "types": bounds["types"], "declined": self.declined.append}
-        whose = Host("alice", plain=plain, **(facts | (host or {})))
+        whose = Host("alice", **(facts | {"plain": plain} | (host or {})))
         if plain:
             self.stack.msrp.listen("tcp", "192.0.2.20", PLAIN_PORT)
         self.reception = Reception(self.stack.sessions, policy, self.inbox, whose)

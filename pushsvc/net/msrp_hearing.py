@@ -114,15 +114,12 @@ class Hearing:
 
     def _refuse(self, request: Send | OtherRequest, status: int, wanted: bool) -> None:
         self._errors += 1
-        reply = reply_to(request, status, own=request.to_path[0])
         if self._errors > MAX_ERRORS:
             self.log.warn("{peer} is dropped after {count} refusals", peer=self._carrier.peer, count=MAX_ERRORS)
             self._carrier.drop()
             return
-        if self._errors == 1:  # the others are in the wire log
-            self.log.info("{peer} refused: {reason}", peer=self._carrier.peer, status=status, reason=reply.comment)
         if wanted:
-            self._carrier.answer(reply)
+            self._carrier.answer(reply_to(request, status, own=request.to_path[0]))
 
 
 def summary(head: Send | Reply | Report) -> str:

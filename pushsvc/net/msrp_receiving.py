@@ -147,7 +147,7 @@ class Receiving:
                     self._fail(Refused(CANNOT_KEEP, output.why, protocol="msrp"))
 
     def _log_refusal(self, status: int, why: str) -> None:
-        self.log.info("content not taken: {why}", why=why, status=status, call_id=self._call_id)
+        self.log.info("content declined: {why}", why=why, status=status, call_id=self._call_id)
 
     def _start(self, started: Started) -> None:
         try:

@@ -118,10 +118,20 @@ class Contents(ContentCase):
             ("5-1/62", 413, "larger than agreed"),
             ("9999999999-*/*", 413, "larger than agreed"),
             ("1-62/3", 413, "larger than said"),
-            ("99999999999999999999-*/*", None, "not a range"),
-            ("one-two/three", None, "not a range"),
         ):
             self.assert_refused(status, f"Byte-Range: {byte_range}", why=why)
+
+    def test_ranges_that_are_none(self) -> None:
+        """[D-MSRP-1] 400, and the end of the connection: the rest of it may be anything."""
+        for byte_range in ("99999999999999999999-*/*", "one-two/three"):
+            self.begin()
+            self.log.events.clear()
+            self.assertEqual(self.send(f"Byte-Range: {byte_range}"), 400)
+            self.assertIsNotNone(self.wire.wire.lost)
+            warned, wired = self.log.troubles()
+            self.assertIn("Byte-Range is not a range", warned)
+            self.assertIn("400 Byte-Range is not a range", wired)
+            self.assert_over([])
 
     def test_overlapping_and_swapped_chunks_are_put_together(self) -> None:
         """[D-MSRP-1] The later one wins."""

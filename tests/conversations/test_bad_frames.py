@@ -34,10 +34,10 @@ class BadCase(quirks.ReceivingCase):
         head = HEAD.replace("{id}", transaction_id) + f"Message-ID: {message_id}\nByte-Range: {written}\n{more}"
         self.send(head + f"Content-Type: {type}\n\n{{body}}\n-------{transaction_id}{flag}\n", octets)
 
-    def assert_refused(self, *statuses: int, why: str) -> None:
-        """These were the replies, this the one line, and nothing is in the inbox or left anywhere."""
+    def assert_refused(self, *statuses: int, why: str | None = None) -> None:
+        """These were the replies, this the one line beside the wire's, and nothing is in the inbox or left anywhere."""
         self.assertEqual(self.foreigner.statuses(), list(statuses))
-        self.assertEqual(self.logged(), [why])
+        self.assertEqual(self.logged(), [why] if why is not None else [])
         self.assertEqual(self.receiver.contents(), [])
         self.foreigner.hang_up()
         self.assert_no_trace()
@@ -47,7 +47,7 @@ class Paths(BadCase):
     """[D-MSRP-3] Whose session it is."""
 
     def test_a_to_path_that_is_not_ours(self) -> None:
-        """481, for each; said once in the log."""
+        """481, for each."""
         self.begin()
         ours, us = self.foreigner.theirs, self.foreigner.path
         for number, (to, from_) in enumerate(
@@ -60,7 +60,7 @@ class Paths(BadCase):
         ):
             text = f"MSRP aaaa{number} SEND\nTo-Path: {to}\nFrom-Path: {from_}\nContent-Type: a/b\n\nx\n"
             self.send(f"{text}-------aaaa{number}$\n")
-        self.assert_refused(481, 481, 481, 481, why=f"{PEER} refused: No such session")
+        self.assert_refused(481, 481, 481, 481)
 
     def test_a_session_that_another_connection_carries(self) -> None:
         """506 over the second; the first goes on."""
@@ -70,7 +70,6 @@ class Paths(BadCase):
         self.foreigner.connect()
         self.chunk("aa02", b" world", "$", written="6-*/11")
         self.assertEqual(self.foreigner.statuses(), [200, 506])
-        self.assertEqual(self.logged(), [f"tcp:{FOREIGN}:40002 refused: Bound elsewhere"])
         self.foreigner.wire = first
         self.chunk("aa03", b" world", "$", written="6-*/11")
         self.assertEqual(self.receiver.contents(), [HELLO])
@@ -84,7 +83,6 @@ class Paths(BadCase):
         self.foreigner.hang_up()
         self.chunk("aa02", b" world", "$", written="6-*/11")
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([200, 481], []))
-        self.assertEqual(self.logged(), [f"{PEER} refused: No such session"])
         self.assert_no_trace()
 
 
@@ -96,32 +94,32 @@ class Contents(BadCase):
         self.begin()
         self.chunk("aa01", type="image/png")
         self.chunk("aa02", type="image/png")
-        self.assert_refused(415, 415, why="content not taken: type not acceptable")
+        self.assert_refused(415, 415, why="content declined: type not acceptable")
 
     def test_a_type_that_changes_from_chunk_to_chunk(self) -> None:
         """400 (E.9 rule 7)."""
         self.begin()
         self.chunk("aa01", b"hello", "+", written="1-*/11")
         self.chunk("aa02", b" world", written="6-*/11", type="text/html")
-        self.assert_refused(200, 400, why="content not taken: Content-Type changed")
+        self.assert_refused(200, 400, why="content declined: Content-Type changed")
 
     def test_another_hash(self) -> None:
         """[D-MSRP-4] 400: what does not have the announced hash is not the file."""
         self.begin()
         self.chunk("aa01", b"hellO world")
-        self.assert_refused(400, why="content not taken: Hash mismatch")
+        self.assert_refused(400, why="content declined: Hash mismatch")
 
     def test_another_size(self) -> None:
         """[D-MSRP-4] Fewer octets than announced, and it says that this is all: 400."""
         self.begin()
         self.chunk("aa01", b"hello")
-        self.assert_refused(400, why="content not taken: Size mismatch")
+        self.assert_refused(400, why="content declined: Size mismatch")
 
     def test_more_octets_than_announced(self) -> None:
         """413 at the octet too many."""
         self.begin()
         self.chunk("aa01", b"hello world!")
-        self.assert_refused(413, why="content not taken: larger than agreed")
+        self.assert_refused(413, why="content declined: larger than agreed")
 
     def test_absurd_ranges(self) -> None:
         """[D-MSRP-5] Start 0, a start or a total beyond what was agreed: nothing is allocated for them."""
@@ -136,14 +134,14 @@ class Contents(BadCase):
                 self.setUp()
                 self.begin()
                 self.chunk("aa01", b"x" if written == "12-*/11" else HELLO, written=written)
-                self.assert_refused(status, why=f"content not taken: {why}")
+                self.assert_refused(status, why=f"content declined: {why}")
 
     def test_a_total_that_changes(self) -> None:
         """400: one of the two is wrong."""
         self.begin()
         self.chunk("aa01", b"hello", "+", written="1-*/11")
         self.chunk("aa02", b" worl", written="6-*/10")
-        self.assert_refused(200, 400, why="content not taken: total size changed")
+        self.assert_refused(200, 400, why="content declined: total size changed")
 
     def test_a_second_content_beside_a_file(self) -> None:
         """[R-FLOW-N] 403 (E.9 rule 5): beside a file selector there is that file only, which is not disturbed."""
@@ -153,7 +151,7 @@ class Contents(BadCase):
         self.chunk("aa03", b" world", written="6-*/11")
         self.chunk("aa04", b"third", message_id="m3")
         self.assertEqual(self.foreigner.statuses(), [200, 403, 200, 403])
-        self.assertEqual(self.logged(), ["content not taken: one content per session"] * 2)
+        self.assertEqual(self.logged(), ["content declined: one content per session"] * 2)
         self.assertEqual(self.receiver.contents(), [HELLO])
         self.foreigner.hang_up()
         self.assert_no_trace()
@@ -174,7 +172,7 @@ class Contents(BadCase):
         self.begin(AOSP)
         for number in range(17):
             self.chunk(f"aa{number:02}", b"begun", "+", f"m{number}")
-        self.assert_refused(*[200] * 16, 413, why="content not taken: too many contents at once")
+        self.assert_refused(*[200] * 16, 413, why="content declined: too many contents at once")
 
 
 class Silence(BadCase):
@@ -191,7 +189,7 @@ class Silence(BadCase):
         self.foreigner.theirs = ours.replace("2856/", "2856/x")
         self.chunk("aa04", b"four", message_id="m4", more=more)
         self.assertEqual((self.foreigner.frames, self.receiver.contents()), ([], [b"one"]))
-        self.assertEqual(len(self.logged()), 3)
+        self.assertEqual(len(self.logged()), 2)
         self.foreigner.hang_up()
         self.assert_no_trace()
 
@@ -204,7 +202,7 @@ class Silence(BadCase):
         self.assertEqual(self.foreigner.frames, [])
         (again,) = self.foreigner.requests("INVITE")
         self.assertIn("m=message 0 TCP/MSRP *", again.body.decode())
-        self.assert_refused(why="content not taken: larger than agreed")
+        self.assert_refused(why="content declined: larger than agreed")
 
     def test_partial(self) -> None:
         """Only what went wrong."""

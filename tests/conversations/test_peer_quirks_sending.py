@@ -410,9 +410,7 @@ class Others(SendingCase):
             else b""
         )
         result = self.pushed()
-        self.assertEqual(
-            (self.foreigner.statuses(), self.logged()), ([415], ["content not taken: type not acceptable"])
-        )
+        self.assertEqual((self.foreigner.statuses(), self.logged()), ([415], ["content declined: type not acceptable"]))
         self.assert_delivered(result)
 
     def test_a_peer_whose_writer_was_not_ready(self) -> None:
