@@ -18,8 +18,8 @@ class UserPlane:
     """Who has to connect, and what when nobody does.
 
     `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went
-    silent, sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection carries,
-    for too long, `done()` when the content of a line has come to its end.
+    silent, sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection
+    carries, for too long, `done()` when the content of a line has come to its end.
     """
 
     def __init__(

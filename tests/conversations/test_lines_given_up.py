@@ -131,4 +131,4 @@ class GivenUp(SynchronousTestCase):
 
 def deaf(session: object) -> None:
     """It does not hear that one of its lines is to be closed."""
-    session._plane._tell_given_up = lambda line, error: None  # type: ignore[attr-defined]
+    session._plane._tell_lost = lambda line, error: None  # type: ignore[attr-defined]
