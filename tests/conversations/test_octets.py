@@ -18,6 +18,7 @@ from tests.wires import Calling, Collecting
 STRANGER, ALICE = "192.0.2.66", "192.0.2.20"
 TO_ALICE = f"sip:alice@{ALICE}"
 SDP = ("Content-Type: application/sdp", "Contact: <sip:x@192.0.2.66>")
+BODIES = "application/sdp, multipart/related, multipart/mixed"
 
 
 class OctetsCase(SynchronousTestCase):
@@ -90,7 +91,7 @@ class Refused(OctetsCase):
             (405, {}, self.request(f"invite {TO_ALICE} SIP/2.0")),
             (420, {"Unsupported": "100rel"}, self.request(f"INVITE {TO_ALICE} SIP/2.0", "Require: 100rel, timer")),
             (420, {"Unsupported": "x"}, self.request(f"MESSAGE {TO_ALICE} SIP/2.0", text, "Require: x", body=b"x")),
-            (415, {"Accept": "application/sdp, multipart/related, multipart/mixed"}, self.request(f"INVITE {TO_ALICE} SIP/2.0", text, body=b"x")),
+            (415, {"Accept": BODIES}, self.request(f"INVITE {TO_ALICE} SIP/2.0", text, body=b"x")),
             (415, {"Accept-Encoding": "identity"},
              self.request(f"MESSAGE {TO_ALICE} SIP/2.0", text, "Content-Encoding: gzip", body=b"x")),
             (400, {}, self.request(f"OPTIONS <{TO_ALICE}> SIP/2.0")),
