@@ -65,6 +65,9 @@ class Kept:
         self.finished = True
         return self.durable
 
+    def cut(self, why: str) -> None:
+        self.discarded = why
+
     def discard(self, why: str) -> None:
         self.discarded = why
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from pushsvc.config.shared import DAY, Config, some_octets, some_time
+from pushsvc.config.shared import DAY, Config, any_time, some_octets, some_time
 from pushsvc.config.values import Octets, Seconds, Wrong, between, setting, write_duration, write_size
 from pushsvc.sip.uri import SipUri
 
@@ -61,9 +61,11 @@ class Rule:
 
 @attrs.frozen
 class Inbox:
-    """[inbox]"""
+    """[inbox]: `keep_partial` 0: what was cut is not kept; `max_partial` is octets of all that is."""
 
     directory: str = "inbox"
+    keep_partial: Seconds = setting(Seconds(3600.0), any_time)
+    max_partial: Octets = setting(Octets(4 << 30), some_octets)
 
 
 @attrs.frozen

@@ -31,6 +31,9 @@ class Sink(Protocol):
     def finish(self) -> Deferred[Any]:
         """Every octet is there. Fires when they are durable; fails with Refused when they are not wanted after all."""
 
+    def cut(self, why: str) -> None:
+        """The content is not completed by this session; its rest may come by another."""
+
     def discard(self, why: str) -> None:
         """The content will not be completed."""
 
@@ -122,10 +125,10 @@ class Receiving:
         self._perform(self._incoming.ended(flag, self._clock.seconds()))
 
     def close(self, why: str) -> None:
-        """Nothing more comes in; what is not complete is discarded, what is being made durable stays."""
+        """Nothing more comes in; what is not complete is cut, what is being made durable stays."""
         self._closed = True
         for message_id in list(self._sinks):
-            self._drop(message_id, why)
+            self._drop(message_id, why, is_cut=True)
 
     def _perform(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -175,9 +178,9 @@ class Receiving:
         self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
         self._give_up(message_id, why)
 
-    def _give_up(self, message_id: str, why: str) -> None:
+    def _give_up(self, message_id: str, why: str, *, is_cut: bool = False) -> None:
         self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
-        self._drop(message_id, why)  # last: its owner may end the session at that
+        self._drop(message_id, why, is_cut=is_cut)  # last: its owner may end the session at that
 
     def _complete(self, message_id: str) -> None:
         sink = self._take(message_id)
@@ -214,18 +217,21 @@ class Receiving:
             self._silence.clear()
         return sink
 
-    def _drop(self, message_id: str, why: str) -> None:
+    def _drop(self, message_id: str, why: str, *, is_cut: bool = False) -> None:
         sink = self._take(message_id)
         if sink is not None:
             self._answered += 1
-            sink.discard(why)
+            if is_cut:
+                sink.cut(why)
+            else:
+                sink.discard(why)
             self._tell_done()
 
     def _stalled(self) -> None:
         """Should its sender go on after all, it hears at once that it is too late (requirements F, transfer stall)."""
         failed, self._failed = self._failed, True  # first: one end is enough
         for message_id in list(self._sinks):
-            self._give_up(message_id, "the sender stopped sending")
+            self._give_up(message_id, "the sender stopped sending", is_cut=True)
         if not failed:
             self._tell_failed(TimedOut(f"hardly any octets for {self._stall_timeout:g} s"))
 

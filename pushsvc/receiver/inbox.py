@@ -1,8 +1,8 @@
 """The inbox: what was received, complete and durable, each content once. How that is done is in the modules beside it.
 
-`part` is a content on its way, `inbox_writer` the one thread that changes the index, `inbox_publish` the order in which
-things become durable, `inbox_repair` what happens at start, `inbox_disk` and `inbox_index` the files, `inbox_entry` the
-values.
+`parts` are the contents on their way, `partials` what is kept of those that were cut, `inbox_writer` the one thread
+that changes the index, `inbox_publish` the order in which things become durable, `inbox_repair` what happens at start,
+`inbox_disk` and `inbox_index` the files, `inbox_entry` the values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushsvc import push
 from pushsvc.errors import Misuse
 from pushsvc.machine import Tokens
 from pushsvc.receiver.inbox_disk import INDEX, Disk
@@ -29,19 +28,23 @@ from pushsvc.receiver.inbox_publish import SMALL, Publication, Publisher
 from pushsvc.receiver.inbox_repair import Repaired, repair
 from pushsvc.receiver.inbox_writer import InThread, Writer
 from pushsvc.receiver.part import Part, Sealed
+from pushsvc.receiver.partials import NOTE, FileId, Limits, Partial, Partials, leftover
+from pushsvc.receiver.parts import Parts
 from pushsvc.receiver.wrapped import Wrapping
 
 PROBE_EVERY = 5.0  # seconds between two tries of a disk that failed
 SPREAD_AFTER = 0.05  # seconds of quiet before small contents get their files
 PROBE = "probe"
 EVERYTHING = 2**62
+NOTHING_KEPT = Limits()
 
 
 class Inbox:
     """What was received. Start it before anything else, stop it last.
 
     `in_thread` runs a blocking function in some thread. `arrived` is told once of each new entry when its file is
-    there. After a failed write or sync nothing is taken (`writable` is False) until a probe of the disk succeeds.
+    there. `limits` are those of `partials`. After a failed write or sync nothing is taken (`writable` is False) until a
+    probe of the disk succeeds.
     """
 
     _log = Logger()
@@ -55,6 +58,7 @@ class Inbox:
         *,
         arrived: Callable[[Entry], None] = lambda entry: None,
         disk: Disk | None = None,
+        limits: Limits = NOTHING_KEPT,
     ) -> None:
         self._clock = clock
         self._tokens = tokens
@@ -64,7 +68,8 @@ class Inbox:
         self._publisher = Publisher(self._disk, self._index)
         self._arrived = arrived
         self._writer = Writer(self._publisher, in_thread, arrived=arrived, broken=self.broken)
-        self._parts: set[Part] = set()
+        self.partials = Partials(self._disk, clock, limits)
+        self.parts = Parts(self._disk, clock, in_thread, self, self.partials)
         self._started = False
         self._stopped: Deferred[None] | None = None
         self._failure: OSError | None = None
@@ -89,25 +94,33 @@ class Inbox:
         """Give up what is not complete, finish what is, close. Always fires."""
         if self._stopped is None:
             self._stopped = Deferred()
-            for part in tuple(self._parts):
-                part.discard("the service stops")
+            self.partials.stop()
+            self.parts.cut_all()
             self._tell_stopped()
         return Deferred.fromCoroutine(self._stop(self._stopped))
 
     # --- contents that come in ---
 
-    def part(self, about: Arriving, limit: int, wrapping: Wrapping | None = None) -> Part:
+    def part(
+        self, about: Arriving, limit: int, wrapping: Wrapping | None = None, file_id: FileId | None = None
+    ) -> Part:
         """A place for a content of at most `limit` octets. Raises OSError when nothing is taken now.
 
-        `wrapping` is taken off before it is checked and kept; until then it may be so much larger.
+        `wrapping` is taken off before it is checked and kept; until then it may be so much larger. With a `file_id` its
+        first part is kept when it is cut, unless it is wrapped.
         """
         if not self.writable:
             raise _not_now()
-        room = 0 if wrapping is None else push.WRAPPER_ROOM
-        most = limit if about.size is None else min(limit, about.size + room)
-        part = Part(harmless(about), self._new_name(about.name), most, self._disk, self._in_thread, self, wrapping)
-        self._parts.add(part)
-        return part
+        return self.parts.begin(about, self._new_name(about.name), limit, wrapping, file_id)
+
+    def rest(self, about: Arriving, partial: Partial, start: int) -> Part:
+        """A place for the rest of a content, behind the first `start` octets of a first part that was claimed.
+
+        Raises OSError when nothing is taken now, or the first part is not there any more.
+        """
+        if not self.writable:
+            raise _not_now()
+        return self.parts.go_on(about, partial, start)
 
     def store(self, about: Arriving, content: bytes) -> Deferred[Kept]:
         """Keep a whole content; many at once share one sync. Fires when it is durable.
@@ -126,11 +139,8 @@ class Inbox:
         return self._writer.run(lambda: self._index.seen(sender, key))
 
     def free(self) -> int:
-        """Octets for further contents: what the disk has, less what running parts may still need; 0 when unwritable."""
-        if not self.writable:
-            return 0
-        promised = sum(max(0, (part.about.size or 0) - part.size) for part in self._parts)
-        return max(0, self._disk.free() - promised)
+        """Octets for further contents, those of first parts with them, which give way; 0 when unwritable."""
+        return max(0, self.parts.unused + self.partials.octets) if self.writable else 0
 
     # --- entries ---
 
@@ -163,10 +173,14 @@ class Inbox:
     # --- what parts ask (Keeper) ---
 
     def keep(self, part: Part, sealed: Sealed) -> Deferred[Kept]:
-        return self._keep(part.about, part.file, sealed)
+        return self._keep(part.about, part.file, sealed).addCallback(self._completed, part)
+
+    def set_aside(self, part: Part, file_id: FileId) -> None:
+        self.parts.set_aside(part, file_id)
+        self._tell_stopped()
 
     def left(self, part: Part) -> None:
-        self._parts.discard(part)
+        self.parts.left(part)
         self._tell_stopped()
 
     def broken(self, error: OSError) -> None:
@@ -202,6 +216,11 @@ class Inbox:
             self._spreading.reset(SPREAD_AFTER)
         return result
 
+    def _completed(self, kept: Kept, part: Part) -> Kept:
+        if part.file_id is not None:
+            self.partials.done(part.file_id, part.about.key, part.about.call_id)
+        return kept
+
     def _spread(self) -> None:
         if self.writable and self._writer.waiting:
             self._writer.spread_some()
@@ -210,17 +229,24 @@ class Inbox:
     def _new_name(self, name: str) -> str:
         return stored_name(self._clock.seconds(), self._tokens.word(12), name)
 
-    def _start_in_thread(self) -> tuple[Repaired, list[Entry]]:
+    def _start_in_thread(self) -> tuple[list[Partial], Repaired, list[Entry]]:
         self._disk.open()
+        now = self._clock.seconds()
         try:
-            return repair(self._disk, self._index, self._publisher, self._clock.seconds())
+            partials = leftover(self._disk, now) if self.partials.limits.keep_for > 0 else []
+            spared = {name for partial in partials for name in (partial.file, partial.file + NOTE)}
+            return partials, *repair(self._disk, self._index, self._publisher, now, spared)
         except BaseException:
             self._close()
             raise
 
-    def _opened(self, found: tuple[Repaired, list[Entry]]) -> Repaired:
+    def _opened(self, found: tuple[list[Partial], Repaired, list[Entry]]) -> Repaired:
         self._started = True
-        repaired, untold = found
+        partials, repaired, untold = found
+        for partial in partials:
+            self.partials.keep(partial)
+        if partials:
+            self._log.info("first parts of {count} cut contents were left by an earlier process", count=len(partials))
         if repaired != Repaired():
             self._log.warn("inbox repaired: {repaired}", **attrs.asdict(repaired), repaired=repaired)
         for entry in untold:
@@ -228,7 +254,7 @@ class Inbox:
         return repaired
 
     def _tell_stopped(self) -> None:
-        if self._stopped is not None and not self._stopped.called and not self._parts:
+        if self._stopped is not None and not self._stopped.called and not self.parts:
             self._stopped.callback(None)
 
     async def _stop(self, parts_gone: Deferred[None]) -> None:

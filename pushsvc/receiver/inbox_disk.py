@@ -1,7 +1,7 @@
 """The inbox's directory: every system call that changes it, one method each, so that a test can make each of them fail.
 
     inbox/                       content files and their sidecars, all complete
-    inbox/tmp/                   what is not complete; emptied at start
+    inbox/tmp/                   what is not complete; emptied at start, but for what `partials` keeps
     inbox/.index.db              what is here, what was here (sqlite)
     inbox/.lock                  held by the process that uses the inbox
 
@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 INDEX = ".index.db"
+MAX_NOTE = 64 * 1024  # octets; ours are a few hundred
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -54,6 +55,16 @@ class Disk:
         """A new file below tmp, open for writing and reading."""
         return os.open(name, _NEW, 0o600, dir_fd=self._tmp)
 
+    def reopen(self, name: str, size: int) -> int:
+        """A file below tmp, open for writing and reading, of which only the first `size` octets stay."""
+        fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._tmp)
+        try:
+            self.cut(fd, size)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
     def write(self, fd: int, octets: bytes | memoryview, offset: int) -> None:
         """All of these octets, there."""
         written = os.pwrite(fd, octets, offset)
@@ -89,6 +100,14 @@ class Disk:
         finally:
             for fd in fds:
                 os.close(fd)
+
+    def note(self, name: str, octets: bytes) -> None:
+        """A small file below tmp that a power cut may take away."""
+        fd = self.create(name)
+        try:
+            self.write(fd, octets, 0)
+        finally:
+            os.close(fd)
 
     def drop(self, name: str) -> None:
         """No such file below tmp (any longer)."""
@@ -128,6 +147,27 @@ class Disk:
     def leftovers(self) -> list[str]:
         """Every name below tmp."""
         return os.listdir(self._tmp)
+
+    def read_note(self, name: str) -> bytes:
+        """What a note below tmp says."""
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._tmp)
+        try:
+            return os.read(fd, MAX_NOTE)
+        finally:
+            os.close(fd)
+
+    def written(self, name: str) -> tuple[int, float]:
+        """How many octets of a file below tmp are there before the first hole, and when it was last written.
+
+        None of one that has another name as well: it was on its way into the inbox, and is there already.
+        """
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._tmp)
+        try:
+            status = os.fstat(fd)
+            ours = status.st_size > 0 and status.st_nlink == 1
+            return os.lseek(fd, 0, os.SEEK_HOLE) if ours else 0, status.st_mtime
+        finally:
+            os.close(fd)
 
     def free(self) -> int:
         """Octets that may still be written."""

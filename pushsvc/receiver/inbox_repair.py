@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import attrs
 
@@ -29,12 +29,15 @@ class Repaired:
     index_damaged: bool = False
 
 
-def repair(disk: Disk, index: Index, publisher: Publisher, now: float) -> tuple[Repaired, list[Entry]]:
+def repair(
+    disk: Disk, index: Index, publisher: Publisher, now: float, spared: Collection[str] = ()
+) -> tuple[Repaired, list[Entry]]:
     """Open the index and make it and the directory agree. Blocking; raises OSError.
 
-    Besides what was found, gives the entries of which the arrival was never told: a kill came between.
+    What is below tmp goes, but for the names in `spared`. Besides what was found, gives the entries of which the
+    arrival was never told: a kill came between.
     """
-    leftovers = disk.leftovers()
+    leftovers = [name for name in disk.leftovers() if name not in spared]
     for name in leftovers:
         with contextlib.suppress(OSError):  # a folder, say: not ours, not in the way
             disk.drop(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -16,6 +17,7 @@ from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Arriving, Kept, harmless
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.inbox_writer import InThread
+from pushsvc.receiver.partials import FileId
 from pushsvc.receiver.wrapped import Wrapping
 
 SYNC_EVERY = 32 * 1024 * 1024  # octets written between two syncs in the background, so that the last one is short
@@ -41,15 +43,20 @@ class Keeper(Protocol):
     def broken(self, error: OSError) -> None:
         """The disk does not take what it should."""
 
+    def set_aside(self, part: Part, file_id: FileId) -> None:
+        """The part is no more, and its file stays: the rest may come."""
+
     def left(self, part: Part) -> None:
-        """The part is no more."""
+        """The part is no more, and its file neither, unless it is an entry."""
 
 
 class Part:
     """A content that is not complete. Octets may come in any order; hashing is cheapest when they come in theirs.
 
-    `limit` is the most octets it may have. Its file is gone when it fails or is discarded. `wrapping` is taken off once
-    every octet is there, as until then chunks may change any of it; the size and hashes are those of what is inside.
+    `limit` is the most octets it may have. Its file is gone when it fails or is discarded, and when it is cut, too,
+    unless a `file_id` says what its rest could be found by. `start`: so many octets are in the file already, those that
+    come are the rest. `wrapping` is taken off once every octet is there, as until then chunks may change any of it; the
+    size and hashes are those of what is inside.
     """
 
     def __init__(
@@ -61,17 +68,22 @@ class Part:
         in_thread: InThread,
         keeper: Keeper,
         wrapping: Wrapping | None = None,
+        file_id: FileId | None = None,
+        start: int = 0,
     ) -> None:
         self.about = about
         self.file = file
+        self.file_id = file_id
         self._limit = limit
         self._disk = disk
         self._in_thread = in_thread
         self._keeper = keeper
         self._wrapping = wrapping
-        self._fd = disk.create(file)
-        self._size = 0
-        self._hashed = 0  # octets from the start that the hashes have seen; -1: they came in another order
+        self._fd = disk.reopen(file, start) if start else disk.create(file)
+        self._start = start
+        self._size = self._in_a_row = start
+        # Octets from the start that the hashes have seen; -1: they came in another order, or before our time.
+        self._hashed = -1 if start else 0
         self._unsynced = 0
         self._syncing: Deferred[None] | None = None
         self._over = False
@@ -84,8 +96,19 @@ class Part:
         """Octets up to the last one that has come."""
         return self._size
 
+    @property
+    def in_a_row(self) -> int:
+        """Octets from the first on, as far as they came in their order."""
+        return self._in_a_row
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes in: it is on its way into the inbox, or out of the world."""
+        return self._over
+
     def write(self, offset: int, octets: memoryview) -> None:
         """Keep these octets; they are only lent. Raises OSError, after which the part is no more."""
+        offset += self._start
         end = offset + len(octets)
         if self._over:
             raise OSError(errno.EBADF, "the content was given up")
@@ -102,6 +125,8 @@ class Part:
             self._hashed = end
         elif offset < self._hashed:
             self._hashed = -1  # what was hashed has changed
+        if offset <= self._in_a_row:
+            self._in_a_row = max(self._in_a_row, end)
         self._size = max(self._size, end)
         self._unsynced += len(octets)
         if self._unsynced >= SYNC_EVERY and self._syncing is None:
@@ -124,14 +149,22 @@ class Part:
 
     def discard(self, why: str = "") -> None:
         """It will not be completed."""
+        self._end(self._drop)
+
+    def cut(self, why: str = "") -> None:
+        """Its session is over; the rest may come by another."""
+        self._end(self._set_aside)
+
+    # --- inside ---
+
+    def _end(self, leave: Callable[[], None]) -> None:
+        """Not under the hands of a sync: closing the file then would sync another one, opened meanwhile."""
         if not self._over:
             self._over = True
             if self._syncing is None:
-                self._drop()
+                leave()
             else:
-                self._syncing.addCallback(lambda _: self._drop())
-
-    # --- inside ---
+                self._syncing.addCallback(lambda _: leave())
 
     def _fail(self, error: OSError) -> None:
         self.discard()
@@ -196,6 +229,13 @@ class Part:
             self._sha1.update(piece)
             self._sha256.update(piece)
             at += len(piece)
+
+    def _set_aside(self) -> None:
+        if self.file_id is None or not self._in_a_row or self._error is not None:
+            self._drop()
+            return
+        os.close(self._fd)
+        self._keeper.set_aside(self, self.file_id)
 
     def _drop(self) -> None:
         """No file, no part."""

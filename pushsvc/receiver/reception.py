@@ -15,10 +15,10 @@ from pushsvc.errors import ProtocolError, Refused
 from pushsvc.receiver.caller import Networks, caller_of
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Arriving
-from pushsvc.receiver.part import Part
 from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
+from pushsvc.receiver.resuming import Joined, Known, Resuming, file_of
 from pushsvc.receiver.wrapped import out_of_wrapping, wrapping_of
-from pushsvc.sessions import Icon, Invitation, Send, Sessions, Wanted
+from pushsvc.sessions import Icon, Invitation, Send, Sessions, Sink, Wanted
 from pushsvc.sessions import Take as TakeLine
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
@@ -26,6 +26,7 @@ from pushsvc.sip.uri import SipUri
 
 MAX_MESSAGE_BODY = 8192  # SECURITY part 5: a MESSAGE is for small content
 RETRY_AFTER = 30  # seconds, when the disk takes nothing for now
+NO_FIRST_PART = '399 pushsvc "The first part of the file is not kept"'
 MESSAGE_REFUSALS = {488: 415}  # a MESSAGE has no offer that could be unacceptable: its type is
 
 
@@ -67,12 +68,18 @@ class Reception:
     async def _invited(self, invitation: Invitation) -> None:
         request = invitation.request
         caller = caller_of(request, invitation.source, self.host.trusted)
-        servable = [line for line in invitation.lines if self._can_serve(line)]
         if not self._is_ours(request):
             invitation.refuse(404)
             return
+        resuming = Resuming(self._inbox, caller, request.call_id)
+        await resuming.settle(invitation.lines)
+        if invitation.is_over:
+            return
+        usable = [line for line in invitation.lines if self._can_serve(line)]
+        servable = [line for line in usable if resuming.can(line)]
         if not servable:
-            invitation.refuse(488, [("Warning", sdp.warning("pushsvc", invitation.lines))])
+            warning = NO_FIRST_PART if usable else sdp.warning("pushsvc", invitation.lines)
+            invitation.refuse(488, [("Warning", warning)])
             return
         verdict = await self._judged(
             caller, [FileAsked.of_line(line, invitation.icon_of(line)) for line in servable], invitation
@@ -83,7 +90,7 @@ class Reception:
             case Refuse():
                 self._refuse(invitation, verdict)
             case Take():
-                self._accept(invitation, caller, servable, verdict)
+                self._accept(invitation, caller, servable, verdict, resuming)
 
     async def _judged(
         self, caller: Caller, files: Sequence[FileAsked], invitation: Invitation | None = None
@@ -101,9 +108,7 @@ class Reception:
             return None
 
     def _can_serve(self, line: sdp.MediaOffer) -> bool:
-        """A line with a file-range is the rest of a file whose start we do not keep: it is offered again, whole."""
-        usable = line.problem is None and not line.refused and line.file_range is None
-        return usable and (line.secure or self.host.plain)
+        return line.problem is None and not line.refused and (line.secure or self.host.plain)
 
     def _refuse(self, invitation: Invitation, refuse: Refuse) -> None:
         self.host.declined(refuse.cause.value)
@@ -115,64 +120,63 @@ class Reception:
         )
         invitation.refuse(refuse.status, refusal_headers(refuse))
 
-    def _accept(self, invitation: Invitation, caller: Caller, servable: Sequence[sdp.MediaOffer], taken: Take) -> None:
+    def _accept(
+        self,
+        invitation: Invitation,
+        caller: Caller,
+        servable: Sequence[sdp.MediaOffer],
+        taken: Take,
+        resuming: Resuming,
+    ) -> None:
         for verdict in taken.files:
             if verdict.cause is not None:
                 self.host.declined(verdict.cause.value)
-        verdicts = {line.index: verdict for line, verdict in zip(servable, taken.files, strict=True) if verdict.taken}
-        takes = [
-            self._take(invitation, caller, line, verdicts[line.index]) if line.index in verdicts else None
-            for line in invitation.lines
-        ]
-        invitation.accept(takes, self._describe, push.announced(self.host.types))
+        takes: dict[int, TakeLine] = {}
+        rests: list[Joined | Known] = []
+        for line, verdict in zip(servable, taken.files, strict=True):
+            rest = resuming.join(line) if verdict.taken else None
+            if rest is not None:
+                rests.append(rest)
+            if verdict.taken and (rest is not None or resuming.can(line)):
+                takes[line.index] = self._take(invitation, caller, line, verdict, rest)
+        if not takes:  # while somebody was asked, the first part went
+            invitation.refuse(488, [("Warning", NO_FIRST_PART)])
+            return
+        all_lines = [takes.get(line.index) for line in invitation.lines]
+        session = invitation.accept(all_lines, self._describe, push.announced(self.host.types))
+        if rests:
+            session.when_ended().addCallback(lambda _: [rest.release() for rest in rests])
 
-    def _take(self, invitation: Invitation, caller: Caller, line: sdp.MediaOffer, verdict: FileVerdict) -> TakeLine:
+    def _take(
+        self,
+        invitation: Invitation,
+        caller: Caller,
+        line: sdp.MediaOffer,
+        verdict: FileVerdict,
+        rest: Joined | Known | None,
+    ) -> TakeLine:
         selector, request = line.selector, invitation.request
         icon = invitation.icon_of(line)
         if line.icon is not None and icon is None:
             self.log.info("an icon is not kept: it did not come along, or is none", call_id=request.call_id)
+
+        def make_sink(send: Send) -> Sink:
+            about, is_disposed = arriving(request, caller, line, send, icon)
+            if rest is not None:
+                return rest.sink(about)
+            wrapping = wrapping_of(about, verdict.accepts, line.selector, is_disposed=is_disposed)
+            return self._inbox.part(about, verdict.max_size, wrapping, file_of(line, caller))
+
         wanted = Wanted(
-            accepts=lambda type: push.is_wrapper(type) or verdict.accepts(type),
-            make_sink=lambda send: self._part(request, caller, line, verdict, send, icon),
+            accepts=lambda type: (rest is None and push.is_wrapper(type)) or verdict.accepts(type),
+            make_sink=make_sink,
             max_size=verdict.max_size,
-            expected_size=selector.size if selector is not None else None,
+            expected_size=rest.size if rest is not None else selector.size if selector is not None else None,
             one_content=selector is not None,
-            room=lambda type: push.WRAPPER_ROOM if push.is_wrapper(type) else 0,
+            room=lambda type: push.WRAPPER_ROOM if rest is None and push.is_wrapper(type) else 0,
         )
         accept_types, accept_wrapped_types = push.announced_to(self.host.types, line.accept_types)
         return TakeLine(wanted, accept_types, verdict.max_size, accept_wrapped_types)
-
-    def _part(
-        self,
-        request: Request,
-        caller: Caller,
-        line: sdp.MediaOffer,
-        verdict: FileVerdict,
-        send: Send,
-        icon: Icon | None,
-    ) -> Part:
-        headers = {name.lower(): value for name, value in send.headers}
-        disposition = push.parse_content_disposition(headers.get("content-disposition", ""))
-        selector = line.selector or sdp.FileSelector(None, None, None, None)
-        about = Arriving(
-            sender=caller.uri,
-            asserted=caller.asserted,
-            to=str(request.to.uri),
-            name=selector.name or (disposition.filename if disposition else None) or "",
-            type=send.content_type or selector.type or "application/octet-stream",
-            mode="msrp",
-            call_id=request.call_id,
-            key=line.transfer_id or "",
-            size=selector.size,
-            sha1=selector.sha1,
-            title=line.title,
-            description=push.parse_content_description(headers.get("content-description", "")) or None,
-            disposition=disposition.kind if disposition else line.disposition,
-            application=application_of(request),
-            icon=icon,
-        )
-        wrapping = wrapping_of(about, verdict.accepts, line.selector, is_disposed=disposition is not None)
-        return self._inbox.part(about, verdict.max_size, wrapping)
 
     def _describe(self, contact: SipUri) -> list[tuple[str, str]]:
         return push.answer_headers(
@@ -240,6 +244,33 @@ class Reception:
     def _bug(self, failure: Failure, give_up: Callable[[], None]) -> None:
         self.log.failure("a bug: a push was not dealt with", failure)
         give_up()
+
+
+def arriving(
+    request: Request, caller: Caller, line: sdp.MediaOffer, send: Send, icon: Icon | None = None
+) -> tuple[Arriving, bool]:
+    """What a media line and the first SEND for it say of their content, and whether the SEND says its disposition."""
+    headers = {name.lower(): value for name, value in send.headers}
+    disposition = push.parse_content_disposition(headers.get("content-disposition", ""))
+    selector = line.selector or sdp.FileSelector(None, None, None, None)
+    about = Arriving(
+        sender=caller.uri,
+        asserted=caller.asserted,
+        to=str(request.to.uri),
+        name=selector.name or (disposition.filename if disposition else None) or "",
+        type=send.content_type or selector.type or "application/octet-stream",
+        mode="msrp",
+        call_id=request.call_id,
+        key=line.transfer_id or "",
+        size=selector.size,
+        sha1=selector.sha1,
+        title=line.title,
+        description=push.parse_content_description(headers.get("content-description", "")) or None,
+        disposition=disposition.kind if disposition else line.disposition,
+        application=application_of(request),
+        icon=icon,
+    )
+    return about, disposition is not None
 
 
 def message_about(request: Request, caller: Caller) -> Arriving:

@@ -24,6 +24,7 @@ from pushsvc.receiver.hooks import hooks_of
 from pushsvc.receiver.http_api import receiver_api
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.inbox_entry import Entry
+from pushsvc.receiver.partials import Limits
 from pushsvc.receiver.policy import Policy
 from pushsvc.receiver.reception import Host, Reception
 from pushsvc.wiring.counting import Counting
@@ -67,7 +68,14 @@ class Receiving:
         self._sessions = network.sessions
         self._threads = Threads(reactor, "inbox", SYNC_THREADS)
         self.event_log = EventLog(reactor)
-        self.inbox = Inbox(config.inbox_dir, reactor, network.tokens, self._threads, arrived=self._arrived)
+        self.inbox = Inbox(
+            config.inbox_dir,
+            reactor,
+            network.tokens,
+            self._threads,
+            arrived=self._arrived,
+            limits=limits_of(config),
+        )
         self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
@@ -107,6 +115,7 @@ class Receiving:
     def apply(self, config: ReceiverConfig) -> None:
         self._reception.policy = self._policy(config)
         self._reception.host = host_of(config, self._metrics)
+        self.inbox.partials.change(limits_of(config))
 
     def obstacles(self) -> dict[str, str]:
         inbox = {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
@@ -131,6 +140,11 @@ class Receiving:
             size=entry.size, file=entry.file, log_unlimited=True,
         )  # fmt: skip
         self.events.received(entry)
+
+
+def limits_of(config: ReceiverConfig) -> Limits:
+    """What the configuration says of the first parts of cut contents."""
+    return Limits(config.inbox.keep_partial, config.inbox.max_partial, config.accept.free_min)
 
 
 def host_of(config: ReceiverConfig, metrics: ReceiverMetrics) -> Host:

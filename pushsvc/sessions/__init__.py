@@ -5,7 +5,7 @@ The only floor that sender and receiver use to speak to the network.
 
 from pushsvc.msrp.chunk import Send
 from pushsvc.msrp.outgoing import ConfirmedBy
-from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.msrp_receiving import Sink, Wanted
 from pushsvc.net.msrp_sending import Progress
 from pushsvc.net.observer import Direction
 from pushsvc.net.user_agent import Exchange
@@ -39,6 +39,7 @@ __all__ = [
     "Send",
     "Session",
     "Sessions",
+    "Sink",
     "Take",
     "Wanted",
     "is_icon_type",

@@ -67,6 +67,7 @@ class Kept:
     durable: Deferred[Any] = attrs.Factory(lambda: succeed(None))
     finished: bool = False
     discarded: str | None = None
+    is_cut: bool = False
     broken: Exception | None = None
 
     def write(self, offset: int, octets: memoryview) -> None:
@@ -81,6 +82,9 @@ class Kept:
         if self.broken is not None:
             raise self.broken
         return self.durable
+
+    def cut(self, why: str) -> None:
+        self.discarded, self.is_cut = why, True
 
     def discard(self, why: str) -> None:
         self.discarded = why

@@ -147,6 +147,7 @@ class NotTaken(ReceivingTest):
         """`#`: what had come is dropped."""
         self.chunk(b"hello", Flag.ABORTED)
         self.assertEqual((self.statuses(), self.kept().discarded), ([200], "given up by its sender"))
+        self.assertFalse(self.kept().is_cut)
         self.assert_quiet()
 
     def test_a_disk_that_takes_nothing_from_the_start(self) -> None:
@@ -198,11 +199,11 @@ class NotTaken(ReceivingTest):
 class Ending(ReceivingTest):
     """The session ends, or nothing comes any more."""
 
-    def test_a_closed_session_discards_what_is_not_complete(self) -> None:
-        """No half file, and no timer."""
+    def test_a_closed_session_cuts_what_is_not_complete(self) -> None:
+        """The rest may come by another session; here no timer is left."""
         self.chunk(b"hello ", Flag.MORE, byte_range=(1, 6, 11))
         self.receiving.close("the connection was lost")
-        self.assertEqual(self.kept().discarded, "the connection was lost")
+        self.assertEqual((self.kept().discarded, self.kept().is_cut), ("the connection was lost", True))
         self.assert_quiet()
 
     def test_what_is_being_made_durable_stays(self) -> None:
@@ -217,7 +218,7 @@ class Ending(ReceivingTest):
         self.flushLoggedErrors(OSError)
 
     def test_a_sender_that_falls_silent(self) -> None:
-        """60 s without octets (requirements F, transfer stall): what had come is discarded, the owner is told."""
+        """60 s without octets (requirements F, transfer stall): the content is cut, the owner is told."""
         self.chunk(b"hello ", Flag.MORE, byte_range=(1, 6, None))
         self.clock.advance(STALL - 1)
         self.receiving.begun(make_send("tid2", byte_range=(7, None, None)))
@@ -228,6 +229,7 @@ class Ending(ReceivingTest):
         self.assertEqual(self.kept().discarded, "the sender stopped sending")
         (error,) = self.failed
         self.assertIsInstance(error, TimedOut)
+        self.assertTrue(self.kept().is_cut)
         self.assert_quiet()
 
     def test_a_sender_that_trickles_is_as_good_as_silent(self) -> None:

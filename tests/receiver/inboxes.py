@@ -12,12 +12,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.inbox import NOTHING_KEPT, Inbox
 from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Arriving, Entry
 
 CHANGES = (
-    "create", "write", "cut", "sync", "sync_octets", "drop", "publish", "replace", "remove", "sync_directory",
+    "create", "reopen", "note", "write", "cut", "sync", "sync_octets", "drop", "publish", "replace", "remove",
+    "sync_directory",
 )  # fmt: skip
 NOW = 1_790_000_000.0
 
@@ -97,6 +98,8 @@ for _name in CHANGES:
 class InboxCase(SynchronousTestCase):
     """A test with an inbox in a directory of its own, started."""
 
+    limits = NOTHING_KEPT
+
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
         self.clock = Clock()
@@ -111,8 +114,14 @@ class InboxCase(SynchronousTestCase):
 
     def new_inbox(self, disk: Disk | None = None, path: Path | None = None) -> Inbox:
         return Inbox(
-            path or self.path, self.clock, self.tokens, self.threads, arrived=self.arrived.append, disk=disk
-        )  # fmt: skip
+            path or self.path,
+            self.clock,
+            self.tokens,
+            self.threads,
+            arrived=self.arrived.append,
+            disk=disk,
+            limits=self.limits,
+        )
 
     def restart(self) -> None:
         """Stop, and start on the same directory."""

@@ -46,7 +46,7 @@ class WrappedCase(InboxCase):
 
     def assert_no_trace(self) -> None:
         self.assertEqual((self.files(), self.files("tmp"), self.entries()), (set(), set(), []))
-        self.assertEqual((self.inbox._parts, self.inbox.writable), (set(), True))
+        self.assertEqual((bool(self.inbox.parts), self.inbox.writable), (False, True))
 
 
 class Unwrapping(WrappedCase):
