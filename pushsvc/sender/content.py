@@ -17,27 +17,31 @@ ICON_ROOM = 48 * 1024  # octets of icons in an INVITE: all of it stays below 64 
 
 @attrs.frozen
 class OpenContent:
-    """A content whose file is open. Reading blocks for as long as the page cache takes."""
+    """A content whose file is open, from octet `start` (counted from 0) on; `size` is what is left from there.
+
+    Reading blocks for as long as the page cache takes.
+    """
 
     size: int
     content_type: str
     headers: tuple[tuple[str, str], ...]
     _descriptor: int
+    _start: int = 0
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly these octets. Raises OSError when the file has fewer."""
-        octets = os.pread(self._descriptor, size, offset)
+        octets = os.pread(self._descriptor, size, self._start + offset)
         if len(octets) != size:
             raise OSError(None, "the file is shorter than it was")
         return octets
 
 
 @contextmanager
-def opened(job: Job, content: ContentFile) -> Iterator[OpenContent]:
-    """Open one content of a job. Raises OSError."""
+def opened(job: Job, content: ContentFile, start: int = 0) -> Iterator[OpenContent]:
+    """Open one content of a job, or the rest of it behind `start` octets. Raises OSError."""
     descriptor = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield OpenContent(content.size, content.type, described(job, content), descriptor)
+        yield OpenContent(content.size - start, content.type, described(job, content), descriptor, start)
     finally:
         os.close(descriptor)
 
@@ -53,20 +57,21 @@ def described(job: Job, content: ContentFile) -> tuple[tuple[str, str], ...]:
     )
 
 
-def offers(job: Job, host: str) -> tuple[tuple[sdp.FileOffer, ...], Icons]:
-    """All contents as media lines offer them, and the icons that these name, as many as fit into one INVITE.
+def icons_of(job: Job, host: str) -> tuple[list[str | None], Icons]:
+    """The Content-ID of each content's icon, and the icons by these, as many as fit into one INVITE.
 
     `host` makes the Content-IDs ours.
     """
-    files, icons, room = [], dict[str, Icon](), ICON_ROOM
+    names: list[str | None] = []
+    icons, room = dict[str, Icon](), ICON_ROOM
     for content in job.contents:
-        content_id = None
+        name = None
         if content.icon is not None and len(content.icon.octets) <= room:
-            content_id = f"{content.transfer_id}@{host}"
-            icons[content_id] = content.icon
+            name = f"{content.transfer_id}@{host}"
+            icons[name] = content.icon
             room -= len(content.icon.octets)
-        files.append(offered(job, content, content_id))
-    return tuple(files), icons
+        names.append(name)
+    return names, icons
 
 
 def offered(job: Job, content: ContentFile, icon: str | None = None) -> sdp.FileOffer:

@@ -22,18 +22,23 @@ class FileState(enum.Enum):
 
 @attrs.frozen
 class FileResult:
-    """One file's end: `code` is the SIP or MSRP status that says so, None where none was spoken."""
+    """One file's end: `code` is the SIP or MSRP status that says so, None where none was spoken.
+
+    `resume_at`: so many octets, from the first on, were acknowledged before it failed; another attempt may go on there.
+    """
 
     name: str
     result: FileState
     code: int | None = None
+    resume_at: int = 0
 
 
 @attrs.frozen
 class ContentFile:
     """One content to send: `path` holds its `size` octets, the hashes are raw.
 
-    `transfer_id` (RFC 5547 §6) is the same for every attempt at one recipient, so that the receiver knows a repetition.
+    `transfer_id` (RFC 5547 §6) is the same for every attempt to send all of it to one recipient, so that the receiver
+    knows a repetition; the rest behind `resume_at` octets goes under an id of its own (E.16).
     """
 
     name: str
@@ -44,6 +49,7 @@ class ContentFile:
     path: Path
     transfer_id: str
     icon: Icon | None = None
+    resume_at: int = 0
 
 
 @attrs.frozen

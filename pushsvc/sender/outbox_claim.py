@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from pushsvc.sender.content_store import ContentStore
-from pushsvc.sender.job import ContentFile, FileState, Job
+from pushsvc.sender.job import ContentFile, FileResult, FileState, Job
 from pushsvc.sender.outbox_end import copy_name
 from pushsvc.sender.outbox_read import read_files
 from pushsvc.sender.outbox_records import Claim
@@ -38,7 +38,7 @@ def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, no
 
 
 def transfer_id(push_id: str, recipient: int, position: int) -> str:
-    """The RFC 5547 §6 id of one content for one recipient: 32 characters, the same for every attempt.
+    """The RFC 5547 §6 id of one whole content for one recipient: 32 characters, the same for every attempt.
 
     Nobody can guess it, because the push's id is random and goes to nobody but the client.
     """
@@ -86,7 +86,9 @@ def _claim(row: Row[Any], files: Sequence[Row[Any]], store: ContentStore) -> Cla
         recipient_id=row.id,
         to=row.target,
         contents=tuple(
-            _content(row, file, store) for file, result in zip(files, results, strict=True) if not is_settled(result)
+            _content(row, file, result, store)
+            for file, result in zip(files, results, strict=True)
+            if not is_settled(result)
         ),
         title=row.title,
         description=row.description,
@@ -106,7 +108,7 @@ def _claim(row: Row[Any], files: Sequence[Row[Any]], store: ContentStore) -> Cla
     return Claim(job, row.tries, results, delivered)
 
 
-def _content(row: Row[Any], file: Row[Any], store: ContentStore) -> ContentFile:
+def _content(row: Row[Any], file: Row[Any], result: FileResult | None, store: ContentStore) -> ContentFile:
     return ContentFile(
         name=file.name,
         type=file.type,
@@ -116,6 +118,7 @@ def _content(row: Row[Any], file: Row[Any], store: ContentStore) -> ContentFile:
         path=_path(file, store),
         transfer_id=transfer_id(row.push_id, row.id, file.position),
         icon=None if file.icon is None else Icon(file.icon_type, file.icon),
+        resume_at=result.resume_at if result is not None else 0,
     )
 
 

@@ -51,13 +51,13 @@ def backlog(connection: Connection) -> Backlog:
 
 def read_files(text: str, count: int) -> tuple[FileResult | None, ...]:
     """The results of a recipient's `count` contents, as kept in its row."""
-    kept = [item and FileResult(item[0], FileState(item[1]), item[2]) for item in json.loads(text)]
+    kept = [item and FileResult(item[0], FileState(item[1]), *item[2:]) for item in json.loads(text)]
     return tuple(kept) or (None,) * count
 
 
 def write_files(files: Sequence[FileResult | None]) -> str:
     """These results, as a row keeps them."""
-    return json.dumps([file and (file.name, file.result.value, file.code) for file in files])
+    return json.dumps([file and (file.name, file.result.value, file.code, file.resume_at) for file in files])
 
 
 def _matching(query: Query) -> Select[Any]:

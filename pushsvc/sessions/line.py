@@ -34,8 +34,19 @@ class Line:
 
     @property
     def is_free(self) -> bool:
-        """Whether another file may take the line over (RFC 5547 §8.6)."""
-        return self.msrp is None or self.is_finished
+        """Whether another file, or the rest of a cut one, may take the line over (RFC 5547 §8.6)."""
+        return self.msrp is None or self.is_finished or self.msrp.is_over
+
+    @property
+    def takes_range(self) -> bool:
+        """Whether the peer knows which octets of the file it gets: its answer repeats the range (RFC 5547 §8.3.1).
+
+        Who does not know ranges would take a rest for a file.
+        """
+        answer, offered = self.answer, self.view.file_range
+        if answer is None or answer.refused:
+            return False
+        return offered is None or answer.file_range in (offered, sdp.FileRange(offered.first))
 
     def answered(self, view: sdp.MediaOffer) -> None:
         """The peer's answer to it. Raises Unreachable, without `retry`, when it cannot be used."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sender.content import described, offered, offers, opened
+from pushsvc.sender.content import described, icons_of, offered, opened
 from pushsvc.sender.submission_contents import MAX_ICON
 from pushsvc.sessions import Icon
 from tests.sender.values import content, job
@@ -21,6 +21,13 @@ class Reading(SynchronousTestCase):
         with opened(self.job, self.content) as octets:
             self.assertEqual((octets.size, octets.content_type), (10, "text/plain"))
             self.assertEqual([octets.read(0, 10), octets.read(4, 3), octets.read(10, 0)], [b"0123456789", b"456", b""])
+
+    def test_the_rest_behind_what_the_receiver_has(self) -> None:
+        """[F-14] It counts from its own first octet, as MSRP does; its headers are the whole file's."""
+        with opened(self.job, self.content) as whole, opened(self.job, self.content, 4) as rest:
+            self.assertEqual((rest.size, rest.headers), (6, whole.headers))
+            self.assertEqual([rest.read(0, 6), rest.read(2, 3)], [b"456789", b"678"])
+            self.assertRaises(OSError, rest.read, 2, 5)
 
     def test_a_file_that_became_shorter_is_an_error(self) -> None:
         """Sending less than was announced would look like a complete file to nobody, and hang."""
@@ -55,14 +62,12 @@ class Describing(SynchronousTestCase):
             content(icon=icon, transfer_id=f"t{index}") for index, icon in enumerate((large, None, *[large] * 3))
         ]
         small = Icon("image/gif", b"x")
-        files, icons = offers(job(*contents), "example.com")
-        self.assertEqual(
-            [file.icon for file in files], ["t0@example.com", None, "t2@example.com", "t3@example.com", None]
-        )
+        names, icons = icons_of(job(*contents), "example.com")
+        self.assertEqual(names, ["t0@example.com", None, "t2@example.com", "t3@example.com", None])
         self.assertEqual(icons, dict.fromkeys(("t0@example.com", "t2@example.com", "t3@example.com"), large))
-        files, icons = offers(job(content(icon=small), *contents), "[2001:db8::1]")
+        names, icons = icons_of(job(content(icon=small), *contents), "[2001:db8::1]")
         self.assertEqual(list(icons), ["t" * 32 + "@[2001:db8::1]", "t0@[2001:db8::1]", "t2@[2001:db8::1]"])
-        self.assertEqual(offers(job(), "example.com"), ((offered(job(), content()),), {}))
+        self.assertEqual(icons_of(job(), "example.com"), ([None], {}))
 
     def test_the_media_line(self) -> None:
         """[R-PSA-EST-9]"""

@@ -65,6 +65,16 @@ class Settling(EndCase):
         self.assertEqual((attempt.started_at, attempt.ended_at, attempt.outcome), (NOW, NOW + 2, "retry"))
         self.assertEqual((attempt.reason, attempt.retry_at), ("486 Busy Here", NOW + 5))
 
+    def test_the_next_attempt_knows_what_the_receiver_has(self) -> None:
+        """[F-14] Also after a restart; of files that are settled nothing is sent any more."""
+        self.put(octets=[b"hello", b"world"])
+        files = (FileResult("0.txt", FileState.DELIVERED, 200), FileResult("1.txt", FileState.FAILED, None, 3))
+        self.settle(self.claim(), WAIT, AttemptResult(files=files))
+        self.restart()
+        claim = self.claim(NOW + 5)
+        self.assertEqual([(content.name, content.resume_at) for content in claim.job.contents], [("1.txt", 3)])
+        self.assertEqual(claim.files, files)
+
     def test_a_push_is_final_with_its_last_recipient(self) -> None:
         """[promise 4] And it says so by one word, and by its counts."""
         self.put(to=(ALICE, BOB))

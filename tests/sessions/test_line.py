@@ -18,6 +18,7 @@ class Msrp:
     def __init__(self) -> None:
         self.receipt: Deferred[object] = Deferred()
         self.peer: object = ()
+        self.is_over = False
 
     def agreed(self, *peer: object) -> None:
         self.peer = peer
@@ -53,6 +54,30 @@ class Lines(SynchronousTestCase):
         self.msrp.receipt.errback(Refused(413, "no"))
         self.failureResultOf(sending, Refused)
         self.assertFalse(self.line.is_free)
+
+    def test_a_line_whose_connection_is_lost_is_free(self) -> None:
+        """Flow 11: the rest of its file takes it over."""
+        self.msrp.is_over = True
+        self.assertEqual((self.line.is_open, self.line.is_free), (True, True))
+
+    def test_a_range_is_taken_when_the_answer_repeats_it(self) -> None:
+        """RFC 5547 §8.3.1: who does not know ranges would take the rest for a file."""
+        rest = sdp.FileRange(5, 10)
+        (view,) = sdp.media(self.offer)
+        for offered, answered, taken in (
+            (None, None, True),
+            (rest, rest, True),
+            (rest, sdp.FileRange(5), True),
+            (rest, None, False),
+            (rest, sdp.FileRange(4, 10), False),
+            (rest, sdp.FileRange(5, 9), False),
+        ):
+            line = Line(attrs.evolve(view, file_range=offered), self.msrp)  # type: ignore[arg-type]
+            line.answered(attrs.evolve(self.answered(answer(self.offer)), file_range=answered))
+            self.assertEqual(line.takes_range, taken, (offered, answered))
+        line = Line(view, self.msrp)  # type: ignore[arg-type]
+        line.answered(self.answered(answer(self.offer, False)))
+        self.assertFalse(line.takes_range)
 
     def test_nothing_is_sent_by_a_line_that_is_closed(self) -> None:
         self.line.msrp = None

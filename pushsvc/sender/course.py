@@ -1,0 +1,91 @@
+"""One content of an attempt: from which octet on it is sent, how far it is, and where it may go on when it was cut.
+
+What the receiver has is only what it acknowledged, by 200 or in a success REPORT, from the first octet on without a
+gap. It is asked for the rest behind that (file-range, flow 11), and for the whole again when it has not kept it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from pushsvc import push, sdp
+from pushsvc.errors import DeliveryError, Refused, Unreachable
+from pushsvc.machine import Tokens
+from pushsvc.sender.content import offered
+from pushsvc.sender.job import ContentFile, FileResult, FileState, Job
+
+MAX_RESUMPTIONS = 8  # in one attempt, each after some progress: a worse connection had better wait for the next
+NOT_JOINED = (400, 413)  # MSRP: what the parts make is not the file, or there is nothing to join the rest to
+
+
+@attrs.define
+class Course:
+    """`start`: so many octets are left out, the receiver has them. `sent` and `acknowledged` count from the first."""
+
+    content: ContentFile
+    start: int
+    sent: int
+    acknowledged: int
+    result: FileResult | None = None
+    resumed: list[int] = attrs.field(factory=list)  # octets, counted from 1, that were gone on with
+    is_wrapped: bool = False  # then the receiver keeps no first part: its octets are not the file's
+
+    @classmethod
+    def of(cls, content: ContentFile) -> Course:
+        """The course as the attempt before left it."""
+        start = content.resume_at if 0 < content.resume_at < content.size else 0
+        return cls(content, start, start, start)
+
+    def offer(self, job: Job, tokens: Tokens, icon: str | None = None) -> sdp.FileOffer:
+        """The content as a media line offers it: whole, or its rest, which is a transfer of its own (E.16).
+
+        `icon` is the Content-ID of its icon.
+        """
+        whole = offered(job, self.content, icon)
+        if not self.start:
+            return whole
+        rest = sdp.FileRange(self.start + 1, self.content.size)
+        return attrs.evolve(whole, transfer_id=push.transfer_id(tokens), file_range=rest)
+
+    def moved(self, sent: int, acknowledged: int) -> None:
+        """Octets of what is sent now."""
+        self.sent, self.acknowledged = self.start + sent, self.start + acknowledged
+
+    def start_whole(self) -> None:
+        """The receiver has nothing to join a rest to."""
+        self.start = self.sent = self.acknowledged = 0
+
+    def began(self, *, is_wrapped: bool = False) -> None:
+        """It is being sent from `start` on. Raises Unreachable when only a part of it would be wrapped."""
+        self.is_wrapped = is_wrapped
+        if self.start and is_wrapped:
+            raise Unreachable("the rest of a file cannot be wrapped")
+        if self.start:
+            self.resumed.append(self.start + 1)
+
+    def can_go_on(self, error: DeliveryError) -> bool:
+        """Whether its rest may be offered in the dialog that has lost its connection by this error."""
+        lost = isinstance(error, Unreachable) and error.retry
+        progress = self.start < self.acknowledged < self.content.size
+        return lost and progress and not self.is_wrapped and len(self.resumed) < MAX_RESUMPTIONS
+
+    def go_on(self) -> None:
+        """Leave out what the receiver has."""
+        self.start = self.sent = self.acknowledged
+
+    def delivered(self, *, confirmed: bool) -> None:
+        """All of it was sent."""
+        self.sent = self.acknowledged = self.content.size
+        state, code = (FileState.DELIVERED, 200) if confirmed else (FileState.UNCONFIRMED, None)
+        self.result = FileResult(self.content.name, state, code)
+
+    def failed(self, error: DeliveryError) -> DeliveryError:
+        """It failed; gives what that means for the push, which is less where only the rest was refused."""
+        code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None
+        if self.start and code in NOT_JOINED:
+            self.start_whole()
+            error, code = Unreachable(f"the rest was refused: MSRP {code} {error.reason}"), None
+        may_go_on = code is None and not self.is_wrapped and 0 < self.acknowledged < self.content.size
+        resume_at = self.acknowledged if may_go_on else 0
+        self.result = FileResult(self.content.name, FileState.FAILED, code, resume_at)
+        return error
