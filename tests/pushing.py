@@ -14,8 +14,9 @@ from pushsvc.config.receiver import Rule
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
 from pushsvc.receiver.decisions import Decisions
-from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.inbox import NOTHING_KEPT, Inbox
 from pushsvc.receiver.inbox_entry import Entry
+from pushsvc.receiver.partials import Limits
 from pushsvc.receiver.policy import Policy
 from pushsvc.receiver.reception import Host, Reception
 from pushsvc.sender.caller import Caller
@@ -113,6 +114,7 @@ class ReceivingSide:
         directory: Path,
         *,
         rules: tuple[Rule, ...] = (),
+        limits: Limits = NOTHING_KEPT,
         observers: tuple[Observer, ...] = (),
         host: dict[str, Any] | None = None,
         agent: dict[str, Any] | None = None,
@@ -122,7 +124,9 @@ class ReceivingSide:
         self.stack = Agent(network, "192.0.2.20", "alice", observers=observers, **(agent or {}))
         self.arrived: list[Entry] = []
         self.declined: list[str] = []
-        self.inbox = Inbox(directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append)
+        self.inbox = Inbox(
+            directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append, limits=limits
+        )
         self.inbox.start()
         self.decisions = Decisions(self.stack.host, self.stack.tokens, lambda change, pending: None)
         bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept

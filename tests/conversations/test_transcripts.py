@@ -12,7 +12,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc import push
+from pushsvc import push, sdp
 from pushsvc.errors import Refused, Unreachable
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_sending import Transfer
@@ -327,12 +327,53 @@ class Flows(SynchronousTestCase):
             "receiver 200 BYE",
         )
 
+    def test_flow_11_the_rest_of_a_cut_transfer(self) -> None:
+        """[F-14] [D-MSRP-1] New id and path, Byte-Range from 1 again; selector and disposition are the whole file's."""
+        self.begin(chunk=2048, window=2048)
+        session = self.dialed(pattern=PATTERN)
+        sending = self.pushed(session, 0, "pattern", PATTERN)
+        self.settle_until("sender SEND 1-2048/5000", 1)
+        self.receiving_stream().pauseProducing()  # the second chunk is lost on its way
+        self.settle_until("receiver 200", 1)
+        self.receiving_stream().abortConnection()
+        self.settle_until_failed(sending)
+        (whole,) = self.call(pattern=PATTERN).files
+        offer = attrs.evolve(whole, file_range=sdp.FileRange(2049, PATTERN.size))
+        (line,) = self.network.run(Deferred.fromCoroutine(session.offer_more([offer])))
+        self.assertEqual((session.lines, line.takes_range), ([line], True))
+        rest = attrs.evolve(described(PATTERN, "pattern.txt"), octets=PATTERN.octets[2048:])
+        self.network.run(line.send(rest))
+        self.network.run(session.close())
+        self.assertEqual(b"".join(bytes(each.octets) for each in self.kept), PATTERN.octets)
+        self.assert_flow(
+            "flow11",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-2048/5000",
+            "receiver 200",
+            "sender INVITE",
+            "receiver 200 INVITE",
+            "sender ACK",
+            "sender SEND 1-2048/2952",
+            "receiver 200",
+            "sender SEND 2049-2952/2952",
+            "receiver 200",
+            "sender BYE",
+            "receiver 200 BYE",
+        )
+
     # -- ours
 
     def run_until_over(self, sending: Deferred[object]) -> Deferred[object]:
         while not sending.called:
             self.network.step()
         return sending
+
+    def settle_until_failed(self, sending: Deferred[object]) -> None:
+        """Let time pass until the connection is known to be lost."""
+        with self.assertRaises(Unreachable):
+            self.network.run(sending)
 
     def settle_until(self, line: str, times: int) -> None:
         """Let time pass until this has arrived so often."""

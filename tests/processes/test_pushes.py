@@ -133,7 +133,7 @@ class Killing(LabCase):
         return lambda: self.push_of(self.system, push_id)["recipients"][0]["progress"]["acknowledged"] > 0
 
     def test_the_receiver_is_killed(self) -> None:
-        """Promises 2 and 3."""
+        """[F-14] Promises 2 and 3; what had come before is not sent again."""
         push_id, octets = self.begin()
         self.system.receiver.kill()
         self.system.receiver.start()
@@ -142,6 +142,10 @@ class Killing(LabCase):
         push = self.final(self.system, push_id)
         self.assertEqual(push["state"], "delivered", push)
         self.assert_in_inbox(self.system, octets)
+        first, *_, last = push["recipients"][0]["attempts"]
+        resumed_at = first["octets_acknowledged"] + 1
+        self.assertGreater(resumed_at, 1)
+        self.assertIn(f"resumed at octet {resumed_at}", last["why_mode"])
 
     def test_the_sender_is_killed(self) -> None:
         """Promise 1: 202 means that a restart does not lose the push."""
