@@ -20,9 +20,8 @@ from pushsvc.sender.course import MAX_RESUMPTIONS
 from pushsvc.sender.job import AttemptResult, FileResult, FileState, Job
 from pushsvc.sessions import Invitation, Send, Session, Take, Wanted
 from tests.agents import Agent, Kept, Octets
-from tests.conversations.case import Said
-from tests.conversations.test_pushes import PushCase
-from tests.pushing import ReceivingSide, SendingSide, at_once
+from tests.conversations.push_case import PushCase
+from tests.pushing import SendingSide, at_once
 from tests.sim import Network
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB, 16 chunks
@@ -34,20 +33,23 @@ class ResumeCase(PushCase):
 
     def begin_keeping(self, *rules: Rule, **limits: Any) -> None:
         self.limits = Limits(**{"keep_for": 3600.0, **limits})
-        self.network = Network()
-        self.ladder: list[str] = []
-        self.said, self.answered = (Said(name, self.ladder, self.network.clock) for name in ("sender", "receiver"))
-        directory = Path(self.mktemp())
-        for name in ("content", "inbox"):
-            (directory / name).mkdir(parents=True)
-        self.sender = SendingSide(self.network, directory / "content", observers=(self.said,))
-        self.receiver = ReceivingSide(
-            self.network, directory / "inbox", rules=rules, limits=self.limits, observers=(self.answered,)
-        )
+        self.begin(rules=rules, limits=self.limits)
+
+    def close_everything(self) -> None:
+        """Sooner or later; what is kept has its time."""
+        if self.network is not None:
+            for stack in (self.sender.stack, self.receiver.stack):
+                stack.sessions.close_all("the test is over")
+            self.network.settle(self.limits.keep_for + 1.0)
+        super().close_everything()
 
     def offers(self) -> list[sdp.MediaOffer]:
         """The first line of each offer of the sender's."""
-        return [sdp.media(sdp.parse(invite.body))[0] for invite in self.said.requests("INVITE")]
+        return [sdp.media(sdp.parse(invite.body))[0] for invite in self.sender_said.requests("INVITE")]
+
+    def ladder(self) -> str:
+        trace = self.sender.traces.of("psh_1")
+        return "" if trace is None else trace.ladder()
 
     def ranges(self) -> list[str]:
         return [str(offer.file_range or "whole") for offer in self.offers()]
@@ -119,7 +121,7 @@ class InTheDialog(ResumeCase):
         self.assertEqual(first.selector, second.selector)
         self.assertNotEqual(first.transfer_id, second.transfer_id)
         self.assertNotEqual(first.path, second.path)
-        self.assertEqual(len({invite.call_id for invite in self.said.requests("INVITE")}), 1)
+        self.assertEqual(len({invite.call_id for invite in self.sender_said.requests("INVITE")}), 1)
         self.assertEqual(result.why_mode, f"MSRP was asked for; file0.txt resumed at octet {5 * CHUNK + 1}")
         acknowledged = [known for _, known in self.sender.progress]
         self.assertEqual(acknowledged, sorted(acknowledged))
@@ -131,10 +133,8 @@ class InTheDialog(ResumeCase):
         """E.16: Byte-Range counts from 1 again."""
         self.begin_keeping()
         self.pushed(self.acknowledged(300_000))
-        trace = self.sender.traces.of("psh_1")
-        assert trace is not None
         rest = len(CONTENT) - 5 * CHUNK
-        self.assertIn(f"SEND 1-{rest}/{rest} x11", trace.ladder())
+        self.assertIn(f"SEND 1-{rest}/{rest} x11", self.ladder())
 
     def test_again_and_again(self) -> None:
         """As long as there is progress."""
@@ -155,7 +155,7 @@ class InTheDialog(ResumeCase):
 
     def test_before_the_first_acknowledgement_there_is_nothing_to_go_on_with(self) -> None:
         self.begin_keeping()
-        result = self.pushed(lambda: any("SEND" in line for line in self.ladder))
+        result = self.pushed(lambda: "SEND" in self.ladder())
         self.assertIsInstance(result.failure, Unreachable)
         self.assertEqual((self.ranges(), result.files[0].resume_at), (["whole"], 0))
         self.assert_delivered_once(self.again(self.job, result))
@@ -218,7 +218,7 @@ class InTheDialog(ResumeCase):
         """488, as nothing else is offered."""
         self.begin_keeping(keep_for=0.0)
         result = self.pushed(self.acknowledged(300_000))
-        self.assertEqual([answer.status for answer in self.answered.responses("INVITE")], [200, 488])
+        self.assertEqual([answer.status for answer in self.receiver_said.responses("INVITE")], [200, 488])
         self.assertIsInstance(result.failure, Unreachable)
         self.assertEqual(result.files[0].resume_at, 0)
         self.assertEqual(self.tmp(), [])
@@ -284,11 +284,13 @@ class InANewDialog(ResumeCase):
         result = self.network.run(delivering)
         self.network.settle(1.0)
         (lost, *_) = self.receiver.inbox.partials._kept.values()
-        self.receiver.inbox.partials.claim(lost.file_id, 1)
+        claimed = self.receiver.inbox.partials.claim(lost.file_id, 1)
+        assert claimed is not None
         again = self.again(job, result)
         self.assertEqual([file.result for file in again.files], [FileState.DELIVERED] * 2)
         self.assertCountEqual(self.receiver.contents(), contents)
         self.assertEqual(again.why_mode.count("resumed"), 1)
+        self.receiver.inbox.partials.give_back(claimed)
 
     def test_the_last_200_was_lost_with_everything(self) -> None:
         """Promise 3: in a new dialog nothing says which push the rest is of; the whole is known by its id."""
@@ -407,7 +409,7 @@ class Ranges(ResumeCase):
         return attrs.evolve(offer, file_range=sdp.FileRange(first, last), **facts)
 
     def answer(self) -> sdp.MediaOffer:
-        return sdp.media(sdp.parse(self.answered.responses("INVITE")[-1].body))[0]
+        return sdp.media(sdp.parse(self.receiver_said.responses("INVITE")[-1].body))[0]
 
     def assert_refused(self, file: sdp.FileOffer) -> None:
         self.assertEqual(self.failed(self.dialing(file)).status, 488, file.file_range)
@@ -421,7 +423,7 @@ class Ranges(ResumeCase):
             self.assert_refused(self.file(first))
         for first, last in ((0, 5), (3, 2), (CHUNK, size - 1), (CHUNK, size + 1)):
             self.assert_refused(self.file(first, last))
-        warning = self.answered.responses("INVITE")[-1].headers.get("warning")
+        warning = self.receiver_said.responses("INVITE")[-1].headers.get("warning")
         self.assertEqual(warning, '399 pushsvc "The first part of the file is not kept"')
         self.assertEqual(self.tmp(), before)
 
