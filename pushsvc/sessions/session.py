@@ -10,6 +10,8 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,6 +34,7 @@ from pushsvc.sip.dialog import Dialog, DialogId
 from pushsvc.sip.message import Request, Response, reply_to
 
 GRACE = 1.0  # seconds between a content's end and our BYE: time for its 200, and for a BYE of the peer's own
+REPLY_GRACE = 0.25  # seconds between our 413 and the INVITE that closes its line: time for the 413
 PATIENCE = 180.0  # seconds after the first provisional answer; requirements F, answer wait
 
 
@@ -305,16 +308,21 @@ class Session:
 
         The line is over, and so is the session, if it was the last.
         """
-        self._spawn(self._close_lost(self.lines.index(line), error))
+        self._spawn(self._close_lost(line, error))
 
-    async def _close_lost(self, index: int, error: DeliveryError) -> None:
+    async def _close_lost(self, line: Line, error: DeliveryError) -> None:
         try:
             if isinstance(error, Refused):
-                await self._own.close_lines([index])  # flow 10: even the last line; then its sender hangs up
+                # The 413 goes by another way than our INVITE, and must not be overtaken by it.
+                await self._errands.ask(_moment(self._floors.clock))
+                if line.is_open:
+                    # Flow 10: even the last line; then its sender hangs up.
+                    await self._own.close_lines([self.lines.index(line)])
             else:
-                await self.close_lines([index])
+                await self.close_lines([self.lines.index(line)])
         except DeliveryError as failure:
-            self._end(f"{error.reason}; {failure.reason}")
+            if not self._over:
+                self._end(f"{error.reason}; {failure.reason}")
 
     def _respond(self, request: Request, status: int) -> None:
         self._floors.agent.respond(reply_to(request, status))
@@ -325,3 +333,7 @@ class Session:
     def _bug(self, failure: Failure) -> None:
         self.log.failure("a bug ended a session", failure, call_id=self.dialog.call_id)
         self._life.hung_up("internal error")
+
+
+async def _moment(clock: IReactorTime) -> None:
+    await deferLater(clock, REPLY_GRACE)
