@@ -174,9 +174,12 @@ class Receiving:
                 self._cannot_keep(output.message_id, error)
 
     def _cannot_keep(self, message_id: str, error: OSError) -> None:
+        self._give_up(message_id, self._log_cannot_keep(error))
+
+    def _log_cannot_keep(self, error: OSError) -> str:
         why = error.strerror or "cannot be stored"
         self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
-        self._give_up(message_id, why)
+        return why
 
     def _give_up(self, message_id: str, why: str, *, is_cut: bool = False) -> None:
         self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
@@ -202,12 +205,14 @@ class Receiving:
 
     def _not_stored(self, message_id: str, failure: Failure) -> None:
         error = failure.value
+        status, why = CANNOT_KEEP, "cannot be stored"
         if isinstance(error, Refused):
             status, why = error.status, error.reason
             self._log_refusal(status, why)
+        elif isinstance(error, OSError):
+            self._log_cannot_keep(error)
         else:
-            self.log.failure("received content could not be kept", failure)
-            status, why = CANNOT_KEEP, "cannot be stored"
+            self.log.failure("a bug: received content could not be kept", failure)
         if not self._closed:
             self._perform(self._incoming.failed(status, why, self._clock.seconds(), message_id))
 
