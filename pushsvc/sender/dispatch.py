@@ -214,7 +214,7 @@ class Dispatch(Service):
         ended_at = self._clock.seconds()
         while True:
             try:
-                await self._outbox.settle(claim, outcome, result, files, ended_at)
+                outcome = await self._outbox.settle(claim, outcome, result, files, ended_at)
                 break
             except OUTBOX_TROUBLE:
                 # What the peer has must not be forgotten because our disk is full now.

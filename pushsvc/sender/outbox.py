@@ -93,11 +93,16 @@ class Outbox:
 
     async def settle(
         self, claim: Claim, outcome: Outcome, result: AttemptResult, files: Sequence[FileResult | None], now: float
-    ) -> None:
-        """End a claim. `files` are the results of all contents so far. Fails with Misuse if it ended before."""
-        self._finished(
-            await self._writer.run(lambda connection: outbox_end.settle(connection, claim, outcome, result, files, now))
+    ) -> Outcome:
+        """End a claim. `files` are the results of all contents so far. Fails with Misuse if it ended before.
+
+        Gives the outcome that holds: `outcome`, unless its owner has cancelled the push meanwhile.
+        """
+        settled, finished = await self._writer.run(
+            lambda connection: outbox_end.settle(connection, claim, outcome, result, files, now)
         )
+        self._finished(finished)
+        return settled
 
     def release(self, claims: Sequence[Claim], now: float) -> Deferred[None]:
         """Give claims back that were not tried to the end because we stop."""

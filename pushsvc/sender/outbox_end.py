@@ -12,7 +12,7 @@ from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox_read import write_files
 from pushsvc.sender.outbox_records import Claim, Finished
-from pushsvc.sender.outcome import FAILED, OPEN, Outcome, State, push_state
+from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, push_state
 from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
 
 _INTERRUPTED = "the service stopped while it was being sent"
@@ -25,8 +25,11 @@ def settle(
     result: AttemptResult,
     files: Sequence[FileResult | None],
     now: float,
-) -> tuple[Finished, ...]:
-    """This claim's attempt ended at `now` with this result and this meaning; `files` are all results so far."""
+) -> tuple[Outcome, tuple[Finished, ...]]:
+    """This claim's attempt ended at `now` with this result and this meaning; `files` are all results so far.
+
+    Gives what became of the recipient: a wish to cancel that came first wins over another attempt.
+    """
     recipient = claim.job.recipient_id
     row = connection.execute(
         select(recipients.c.push, recipients.c.cancel_asked).where(recipients.c.id == recipient, IN_FLIGHT)
@@ -34,7 +37,7 @@ def settle(
     if row is None:
         raise Misuse(f"recipient {recipient} is not being sent to")
     if row.cancel_asked and outcome.state is State.WAITING:
-        outcome = Outcome(State.CANCELLED, outcome.reason)
+        outcome = Outcome(State.CANCELLED, CANCELLED)
     values: dict[str, Any] = {
         "state": outcome.state.value,
         "reason": outcome.reason,
@@ -45,7 +48,7 @@ def settle(
         values["due_at"] = outcome.retry_at
     connection.execute(update(recipients).where(recipients.c.id == recipient, IN_FLIGHT).values(values))
     _end_attempt(connection, claim, outcome, result, now)
-    return refresh(connection, {row.push})
+    return outcome, refresh(connection, {row.push})
 
 
 def release(connection: Connection, claims: Collection[Claim], now: float) -> None:
@@ -113,7 +116,7 @@ def _give_back(connection: Connection, ids: Sequence[int], now: float) -> None:
     connection.execute(
         update(recipients)
         .where(ours, IN_FLIGHT, recipients.c.cancel_asked)
-        .values(state=State.CANCELLED.value, reason="cancelled by its owner")
+        .values(state=State.CANCELLED.value, reason=CANCELLED)
     )
     connection.execute(
         update(recipients).where(ours, IN_FLIGHT).values(state=State.QUEUED.value, tries=recipients.c.tries - 1)

@@ -9,7 +9,7 @@ from pushsvc.sender.job import FileState
 from pushsvc.sender.outbox_end import refresh
 from pushsvc.sender.outbox_read import read_files, write_files
 from pushsvc.sender.outbox_records import Cancelling
-from pushsvc.sender.outcome import FAILED, State
+from pushsvc.sender.outcome import CANCELLED, FAILED, State
 from pushsvc.sender.schema import IN_FLIGHT, KEPT, TO_DO, contents, pushes, recipients
 
 
@@ -24,7 +24,7 @@ def cancel(connection: Connection, push_id: str) -> Cancelling | None:
         return None
     ours = recipients.c.push == number
     cancelled = connection.execute(
-        update(recipients).where(ours, TO_DO).values(state=State.CANCELLED.value, reason="cancelled by its owner")
+        update(recipients).where(ours, TO_DO).values(state=State.CANCELLED.value, reason=CANCELLED)
     ).rowcount
     in_flight = tuple(connection.scalars(select(recipients.c.id).where(ours, IN_FLIGHT)))
     connection.execute(update(recipients).where(ours, IN_FLIGHT).values(cancel_asked=True))

@@ -38,6 +38,7 @@ class State(enum.Enum):
 OPEN = frozenset({State.QUEUED, State.WAITING, State.SENDING})
 SUCCESS = frozenset({State.DELIVERED, State.ACCEPTED})
 FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
+CANCELLED = "cancelled by its owner"  # the reason, whoever finds out
 PARTIAL = "partial"  # the state of a push that ended well for some recipients only
 
 
@@ -138,7 +139,7 @@ def judge(
         return end
     state, reason = _failure(result, files)
     if cancelled:
-        return Outcome(State.CANCELLED, "cancelled by its owner")
+        return Outcome(State.CANCELLED, CANCELLED)
     if state is State.REJECTED and any(file and file.result is FileState.DELIVERED for file in files):
         return Outcome(State.DELIVERED, _line(f"the other files were refused: {reason}"))
     if state is not _LATER:

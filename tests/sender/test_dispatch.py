@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from pushsvc.errors import Misuse, Refused, TimedOut
 from pushsvc.sender.dispatch import TROUBLE
 from pushsvc.sender.job import AttemptResult
+from pushsvc.sender.outcome import Outcome
 from tests.sender.dispatch_case import DispatchCase
 from tests.sender.outbox_case import ALICE, BOB, NOW
 
@@ -160,10 +161,10 @@ class Ending(DispatchCase):
         """Otherwise it would be sent again."""
         settle, trouble = self.outbox.settle, [True, True, False]
 
-        async def full(*args: Any) -> None:
+        async def full(*args: Any) -> Outcome:
             if trouble.pop(0):
                 raise OperationalError("", {}, OSError("disk full"))
-            await settle(*args)
+            return await settle(*args)
 
         self.patch(self.outbox, "settle", full)
         self.submit()

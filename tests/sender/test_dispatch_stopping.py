@@ -51,6 +51,15 @@ class Cancelling(DispatchCase):
         bye.callback(None)
         self.assertEqual(self.states(), ["delivered"])
 
+    def test_a_wish_that_comes_while_a_failure_is_written_down_is_told_as_what_it_was(self) -> None:
+        """Log and metrics say what the row says; one that only waits would never be counted as ended."""
+        self.submit()
+        self.done(self.outbox.cancel("psh_1"))
+        self.attempts[0].done.callback(AttemptResult(mode="msrp", failure=Refused(480, "Gone", retry=True)))
+        self.assertEqual(self.states(), ["cancelled"])
+        self.assertEqual(self.push().recipients[0].reason, "cancelled by its owner")
+        self.assertEqual(self.metrics.counted, [("attempt", "msrp", "cancelled"), ("finished", "cancelled", "msrp")])
+
     def test_a_push_that_is_not_there(self) -> None:
         self.assertIsNone(self.done(self.dispatch.cancel("psh_9")))
 
