@@ -13,9 +13,11 @@ from pushsvc import push
 from pushsvc.config.receiver import Rule
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
-from pushsvc.receiver.decisions import Decisions
+from pushsvc.receiver.decisions import Change, Decisions, Pending
 from pushsvc.receiver.inbox import NOTHING_KEPT, Inbox
+from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Entry
+from pushsvc.receiver.inbox_writer import InThread
 from pushsvc.receiver.partials import Limits
 from pushsvc.receiver.policy import Policy
 from pushsvc.receiver.reception import Host, Reception
@@ -43,7 +45,7 @@ def at_once(function: Callable[..., Any], /, *args: Any) -> Deferred[Any]:
 class SendingSide:
     """A sender's delivery at 192.0.2.10. `directory` holds the contents.
 
-    `caller` are facts of `Caller`, `ways` of `Ways`.
+    `caller` are facts of `Caller`, `agent` of the agent, `ways` of `Ways`.
     """
 
     def __init__(
@@ -52,23 +54,18 @@ class SendingSide:
         directory: Path,
         *,
         linger: float = 0.0,
+        name: str = "push",
         observers: tuple[Observer, ...] = (),
         account: Account | None = None,
         caller: dict[str, Any] | None = None,
         transfer: Transfer | None = None,
+        agent: dict[str, Any] | None = None,
         **ways: Any,
     ) -> None:
         self.traces: Traces = Traces(network.clock)
         watching = (self.traces, *observers)
-        self.stack = Agent(
-            network,
-            "192.0.2.10",
-            "push",
-            allow=push.SENDER_ALLOW,
-            observers=watching,
-            account=account,
-            transfer=transfer,
-        )
+        facts = {"allow": push.SENDER_ALLOW, "observers": watching, "account": account, "transfer": transfer}
+        self.stack = Agent(network, "192.0.2.10", name, **(facts | (agent or {})))
         self._directory = directory
         self.lingering = Lingering(self.stack.host, linger)
         self.delivery = Delivery(
@@ -105,7 +102,8 @@ class SendingSide:
 class ReceivingSide:
     """A receiver's reception and inbox at 192.0.2.20.
 
-    `host` are facts of `reception.Host`, `agent` of the agent. `plain`: it takes MSRP without TLS, too.
+    `host` are facts of `reception.Host`, `agent` of the agent, `accept` of the policy; `tell` hears of questions.
+    `plain`: it takes MSRP without TLS, too.
     """
 
     def __init__(
@@ -115,20 +113,30 @@ class ReceivingSide:
         *,
         rules: tuple[Rule, ...] = (),
         limits: Limits = NOTHING_KEPT,
+        name: str = "alice",
         observers: tuple[Observer, ...] = (),
         host: dict[str, Any] | None = None,
         agent: dict[str, Any] | None = None,
         plain: bool = False,
+        disk: Disk | None = None,
+        in_thread: InThread = at_once,
+        tell: Callable[[Change, Pending], None] = lambda change, pending: None,
         **accept: Any,
     ) -> None:
-        self.stack = Agent(network, "192.0.2.20", "alice", observers=observers, **(agent or {}))
+        self.stack = Agent(network, "192.0.2.20", name, observers=observers, **(agent or {}))
         self.arrived: list[Entry] = []
         self.declined: list[str] = []
         self.inbox = Inbox(
-            directory, self.stack.host, self.stack.tokens, at_once, arrived=self.arrived.append, limits=limits
+            directory,
+            self.stack.host,
+            self.stack.tokens,
+            in_thread,
+            arrived=self.arrived.append,
+            disk=disk,
+            limits=limits,
         )
         self.inbox.start()
-        self.decisions = Decisions(self.stack.host, self.stack.tokens, lambda change, pending: None)
+        self.decisions = Decisions(self.stack.host, self.stack.tokens, tell)
         bounds = {"allow": (), "types": ("*",), "max_size": GIB, "free_min": 0} | accept
         policy = Policy(**bounds, rules=rules, free=lambda: 1 << 40, decisions=self.decisions)
         facts = {"targeting": push.Targeting(), "types": bounds["types"], "declined": self.declined.append}

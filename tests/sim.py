@@ -65,6 +65,7 @@ class Network:
         self.streams: list[Stream] = []
         self.transcript: list[str] = []
         self.unplugged: set[str] = set()
+        self.cuts = self.lost = self.duplicated = 0
 
     def host(self, address: str) -> Host:
         """A machine at this IPv4 or IPv6 address: what our code takes for its reactor."""
@@ -109,8 +110,11 @@ class Network:
         return self.clock.callLater(self.weather.delay + self.chance.random() * self.weather.jitter, f, *args)
 
     def carry(self, datagram: bytes, source: Place, target: Place) -> None:
-        for _ in range(1 + (self.chance.random() < self.weather.duplicate)):
+        copies = 1 + (self.chance.random() < self.weather.duplicate)
+        self.duplicated += copies - 1
+        for _ in range(copies):
             lost = self.chance.random() < self.weather.loss
+            self.lost += lost
             self.note(source, target, datagram, " (lost)" if lost else "")
             if not lost:
                 self.later(self._deliver, datagram, source, target)

@@ -270,6 +270,7 @@ class Stream:
     def _deliver_piece(self) -> None:
         weather = self.network.weather
         if weather.cut and self.network.chance.random() < weather.cut:
+            self.network.cuts += 1
             self.abortConnection()
             return
         size = self.network.chance.randint(1, weather.segment)
