@@ -57,7 +57,8 @@ class Endpoint(Protocol):
 class MsrpConnection(StreamProtocol):
     """Many sessions, one stream. `ready` fires once octets may be sent: after the TLS handshake, if there is one.
 
-    `certificate` is the peer's, as DER, if it presented one. Once it is `closing` nothing more can be sent.
+    `certificate` is the peer's, as DER, if it presented one. Once it is `closing` nothing more can be sent. `heard_at`
+    is when octets came last, in seconds of the clock.
 
     An active answerer's first SEND may be here before its answer (E.11). Nothing is done with it, and nothing more is
     read, until it is known whether it comes from the peer.
@@ -71,6 +72,7 @@ class MsrpConnection(StreamProtocol):
         self.secure = secure
         self.peer = ""
         self.certificate: bytes | None = None
+        self.heard_at = clock.seconds()
         self._endpoint = endpoint
         self._clock = clock
         self._observer = observer
@@ -167,6 +169,7 @@ class MsrpConnection(StreamProtocol):
             self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
+        self.heard_at = self._clock.seconds()
         self._guarded(lambda: self._read(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -23,10 +23,13 @@ from pushsvc.net.tls import Announced
 
 
 class Link(Protocol):
-    """The connection, as its sessions see it; `peer` names it for people."""
+    """The connection, as its sessions see it; `peer` names it for people, at `heard_at` (seconds) octets came last."""
 
     @property
     def peer(self) -> str: ...
+
+    @property
+    def heard_at(self) -> float: ...
 
     def transmit(self, head: Send | Reply | Report, session: MsrpSession) -> None:
         """Send this at once; a SEND has no content."""

@@ -76,7 +76,7 @@ class Session:
         self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
         self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
         self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)
-        self._refreshing = Refreshing(floors, standing, self._own.refresh, self._expired, self._spawn)
+        self._refreshing = Refreshing(floors, standing, self._own.refresh, self._end, self._heard_at, self._spawn)
         self._refreshing.restart()
 
     @property
@@ -280,8 +280,8 @@ class Session:
     def _refreshed(self) -> None:
         self._refreshing.restart()
 
-    def _expired(self) -> None:
-        self._end("the session interval ran out")
+    def _heard_at(self) -> float:
+        return self._plane.heard_at
 
     def _crossed(self, response: Response) -> None:
         """The peer granted an INVITE after we had given it up: nobody knows any more what holds."""

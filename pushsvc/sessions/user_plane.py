@@ -51,6 +51,12 @@ class UserPlane:
         """Whether no line has anything more to carry."""
         return all(line.msrp is None or line.msrp.is_done for line in self.lines)
 
+    @property
+    def heard_at(self) -> float:
+        """When octets came last over a connection that carries a line, in seconds of the clock; 0.0: none does."""
+        links = (line.msrp.link for line in self.lines if line.msrp is not None)
+        return max((link.heard_at for link in links if link is not None), default=0.0)
+
     def put(self, index: int, line: Line) -> None:
         """A line for this place, or for the one behind the last; what was there is closed."""
         for before in self.lines[index : index + 1]:

@@ -105,11 +105,24 @@ class Refreshes(Interval):
         self.begin()
         self.patch(SessionTimer, "agreed_by_us", classmethod(lambda cls, *args, **kwargs: None))
         session = self.carried()
-        self.network.settle(4000.0)
+        self.network.settle(290.0)
         self.assertEqual(self.ladder, [])
         self.assertTrue(session.is_alive)
         self.network.run(session.close())
         self.assert_nothing_left()
+
+    def test_a_peer_that_wants_no_timer_and_vanishes_is_not_waited_for(self) -> None:
+        """Promise 5: a connection whose other end is gone says nothing; without an interval only silence tells."""
+        self.begin()
+        self.patch(SessionTimer, "agreed_by_us", classmethod(lambda cls, *args, **kwargs: None))
+        self.carried()
+        bob = self.session_of(self.bob)
+        self.network.unplug(ALICE)
+        ended = self.network.run(bob.when_ended())
+        self.assertEqual(ended, Ended("nothing came for 300 s, and no session interval was agreed on", ours=True))
+        self.assert_near(self.network.clock.seconds(), 300 + 32)
+        self.network.settle(400.0)
+        self.assertEqual((self.bob.sessions.alive, self.bob.msrp.sessions, self.bob.msrp.connections), (0, 0, 0))
 
     def test_a_longer_interval_is_agreed_to_while_it_runs(self) -> None:
         """[R-PSA-EST-6] A 422 to a refresh: at once again, with what is enough."""

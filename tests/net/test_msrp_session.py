@@ -21,6 +21,7 @@ class Wire:
     """A connection that keeps what it is asked for."""
 
     peer = "tls:192.0.2.1:2855"
+    heard_at = 0.0
 
     def __init__(self) -> None:
         self.heads: list[Send | Reply | Report] = []

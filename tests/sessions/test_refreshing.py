@@ -24,13 +24,19 @@ class Intervals(SynchronousTestCase):
         self.happened: list[tuple[str, float]] = []
         self.standing = callers_standing()
         self.answers: list[Deferred[None]] = []
+        self.heard_at = 0.0
         self.refreshing = Refreshing(
             floors_on(ScriptedAgent(), self.clock),
             self.standing,
             self._refresh,
-            lambda: self._happen("expired"),
+            self._expired,
+            lambda: self.heard_at,
             self._spawn,
         )
+
+    def _expired(self, why: str) -> None:
+        self.why = why
+        self._happen("expired")
 
     def _happen(self, what: str) -> None:
         self.happened.append((what, self.clock.seconds()))
@@ -84,13 +90,28 @@ class Intervals(SynchronousTestCase):
         self.assertEqual([round(at) for at in when], [150, 209, 238, 254, 261])
         self.assertEqual(self.happened[-1], ("expired", 268.0))
 
-    def test_without_a_timer_nothing_happens(self) -> None:
-        """[D-SES-1] A 2xx without Session-Expires switches it off."""
+    def test_without_a_timer_nothing_is_refreshed(self) -> None:
+        """[D-SES-1] A 2xx without Session-Expires switches it off; the session lives on what comes."""
         self.start(300, we_refresh=True)
         self.standing.timer = None
         self.refreshing.restart()
-        self.clock.advance(4000.0)
-        self.assertEqual((self.happened, self.clock.getDelayedCalls()), ([], []))
+        for _ in range(20):
+            self.clock.advance(299.0)
+            self.heard_at = self.clock.seconds()
+        self.assertEqual(self.happened, [])
+
+    def test_without_a_timer_silence_is_the_end(self) -> None:
+        """Promise 5: nothing else would ever tell that the peer is not there any more."""
+        self.standing.timer = None
+        self.refreshing.restart()
+        self.clock.advance(100.0)
+        self.heard_at = 100.0
+        self.clock.advance(299.9)
+        self.assertEqual(self.happened, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.happened, [("expired", 400.0)])
+        self.assertEqual(self.why, "nothing came for 300 s, and no session interval was agreed on")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_it_is_stopped_for_good(self) -> None:
         """Even when a refresh fails later."""

@@ -89,6 +89,21 @@ class Planes(SynchronousTestCase):
         self.network.settle(31.0)
         self.assertEqual(self.heard, ["carried"])
 
+    def test_when_the_peer_was_heard(self) -> None:
+        """Whatever came, and whichever line it was for."""
+        self.assertEqual(self.plane.heard_at, 0.0)
+        self.network.run(self.carry())
+        self.network.settle(20.0)
+        before = self.plane.heard_at
+        self.assertLess(before, 1.0)
+        (there,) = self.bob.msrp._connections
+        there.transport.write(b"MSRP")
+        self.network.settle(1.0)
+        self.assertGreater(self.plane.heard_at, 20.0)
+        for line in self.plane.lines:
+            self.plane.close(line)
+        self.assertEqual(self.plane.heard_at, 0.0)
+
     def test_a_connection_that_is_lost_is_missed_after_a_while(self) -> None:
         """The other side may hang up first, or offer the rest again."""
         self.network.run(self.carry())
