@@ -9,11 +9,15 @@ from typing import TypeVar
 import attrs
 
 from pushsvc.config.receiver import Action, Rule
+from pushsvc.net.msrp_sending import Transfer
 from tests.sim import Weather
 
 SENDER, RECEIVER = "192.0.2.10", "192.0.2.20"
 SIZES = (0, 1, 90, 900, 1300, 5000, 20_000, 70_000, 200_000)
 LIKELY = (2, 2, 6, 4, 4, 6, 4, 3, 1)
+SMALL = 4000  # octets: what a receiver takes that does not take everything
+SLOW = 15_000  # octets a second: a chunk of 65536 is answered in time by a network that is faster
+SHORT = 20.0  # seconds to live: too few when somebody is asked, or others come first
 EVENTFUL = 40.0  # seconds from the start in which most of it happens
 
 Anything = TypeVar("Anything")
@@ -21,7 +25,7 @@ Anything = TypeVar("Anything")
 
 @attrs.frozen
 class PushPlan:
-    """One push to one recipient. Times are seconds; `cancel_at` None: its owner never does."""
+    """One push to one recipient. Times are seconds; None: its owner never cancels it, or wants it tried again."""
 
     at: float
     sizes: tuple[int, ...]
@@ -30,15 +34,20 @@ class PushPlan:
     application: str | None
     time_to_live: float
     cancel_at: float | None
+    again_at: float | None
 
 
 @attrs.frozen
 class Away:
-    """A machine that cannot be reached, or does not run, from one moment to another."""
+    """A machine that cannot be reached, or whose process does not run, from one moment to another.
+
+    `announced` seconds before a process is killed it is told to come to an end.
+    """
 
     address: str
     at: float
     until: float
+    announced: float = 0.0
 
 
 @attrs.frozen
@@ -51,8 +60,11 @@ class Plan:
     biggest_datagram: int
     secure: bool
     setup: str
+    timers: bool  # whether the receiver knows session timers, too
     session_expires: int
     min_se: int
+    transfer: Transfer
+    max_sessions: int
     linger: float
     close_at_once: bool
     concurrency: int
@@ -66,6 +78,14 @@ class Plan:
     kills: tuple[Away, ...]
     disk_trouble: tuple[float, float, str] | None  # from, until, and the call that fails
     thread_latency: float
+
+    @property
+    def calm(self) -> bool:
+        """Nothing goes wrong in it: every push comes to where it was decided that it comes."""
+        weather = self.weather
+        troubles = (self.hang_ups, self.cuts, self.unplugged, self.kills, self.disk_trouble, weather.loss, weather.cut)
+        octets_a_second = weather.segment / 2 / (weather.delay + weather.jitter / 2)
+        return not any(troubles) and octets_a_second > SLOW and self.max_sessions > len(self.pushes)
 
 
 def plan_of(seed: int) -> Plan:
@@ -86,19 +106,22 @@ def plan_of(seed: int) -> Plan:
         biggest_datagram=chance.choice((1300, 1300, 65000)),
         secure=chance.random() < 0.25,
         setup=chance.choice(("actpass", "actpass", "actpass", "active", "passive")),
+        timers=chance.random() < 0.8,
         session_expires=chance.choice((90, 90, 300, 1800)),
         min_se=chance.choice((90, 90, 90, 200)),
+        transfer=_transfer(chance),
+        max_sessions=chance.choice((1, 2, 2000, 2000)),
         linger=chance.choice((0.0, 0.0, 10.0, 200.0)),
         close_at_once=chance.random() < 0.7,
         concurrency=chance.choice((1, 2, 5)),
         attempts=chance.choice((1, 2, 4, 8)),
         rules=_rules(chance),
         answer=sometimes(0.8, lambda: (chance.random() * 20, chance.random() < 0.8), None),
-        max_size=chance.choice((1 << 30, 1 << 30, 1 << 30, 4000)),
+        max_size=chance.choice((1 << 30, 1 << 30, 1 << 30, SMALL)),
         hang_ups=moments(0.15),
         cuts=tuple((at, chance.choice(("sip", "msrp", "all"))) for at in moments(0.3)),
         unplugged=_away(chance, 0.15),
-        kills=_away(chance, 0.2),
+        kills=_away(chance, 0.2, announced=(0.0, 0.0, 12.0)),
         disk_trouble=sometimes(0.08, lambda: _disk_trouble(chance), None),
         thread_latency=chance.choice((0.0, 0.0, 0.02, 0.5)),
     )
@@ -117,8 +140,9 @@ def _push(chance: random.Random, transport: str) -> PushPlan:
         mode=chance.choice(("auto", "msrp")),
         transport=transport,
         application=chance.choice((None, "wml.ua")),
-        time_to_live=chance.choice((20.0, 600.0, 3600.0)),
+        time_to_live=chance.choice((SHORT, 600.0, 3600.0)),
         cancel_at=at + _soon(chance) if chance.random() < 0.1 else None,
+        again_at=at + 20 * _soon(chance) if chance.random() < 0.1 else None,
     )
 
 
@@ -127,11 +151,18 @@ def _weather(chance: random.Random) -> Weather:
     return Weather(
         loss=chance.choice((0.05, 0.3, 0.5)) if bad else 0.0,
         duplicate=chance.choice((0.05, 0.3)) if bad else 0.0,
-        delay=chance.choice((0.001, 0.01, 0.1)),
+        delay=chance.choice((0.001, 0.01, 0.01, 0.1, 2.0)),
         jitter=chance.choice((0.0, 0.05, 0.5)),
         segment=chance.choice((200, 1400, 16_000)),
+        window=chance.choice((2000, 65536)),
         cut=chance.choice((0.0, 0.0, 0.002, 0.02)),
     )
+
+
+def _transfer(chance: random.Random) -> Transfer:
+    """The daemons' settings, or success reports, or chunks so small that every file has several."""
+    reports = chance.random() < 0.3
+    return chance.choice((Transfer(success_report=reports), Transfer(success_report=reports, chunk=2048, window=4096)))
 
 
 def _rules(chance: random.Random) -> tuple[Rule, ...]:
@@ -144,14 +175,15 @@ def _rules(chance: random.Random) -> tuple[Rule, ...]:
             return (Rule(action=Action.DECLINE, name="*-0.txt"), Rule(action=Action.ACCEPT))
 
 
-def _away(chance: random.Random, odds: float) -> tuple[Away, ...]:
+def _away(chance: random.Random, odds: float, announced: tuple[float, ...] = (0.0,)) -> tuple[Away, ...]:
     """Once or twice, one after the other; some stay away until long after every deadline."""
     found: list[Away] = []
     until = 0.0
     while len(found) < 2 and chance.random() < odds:
-        at = until + _soon(chance)
+        notice = chance.choice(announced)
+        at = until + _soon(chance) + notice
         until = at + chance.choice((0.5, 5.0, 60.0, 8000.0))
-        found.append(Away(chance.choice((SENDER, RECEIVER)), at, until))
+        found.append(Away(chance.choice((SENDER, RECEIVER)), at, until, notice))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.dispatch import Dispatch
 from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_records import Push, Submission, Wanted
+from pushsvc.sender.outbox_wishes import ContentGone
 from pushsvc.sender.outcome import RetryPolicy
 from tests.conversations.steady import steady_tls
 from tests.pushing import ReceivingSide, SendingSide
@@ -64,10 +65,10 @@ class Thread:
 
 
 class Counting:
-    """The metrics of a dispatch: how many recipients came to an end."""
+    """The metrics of a dispatch: how many recipients came to an end, and how many of these were tried again."""
 
     def __init__(self) -> None:
-        self.finished = 0
+        self.finished = self.driven_again = 0
 
     def attempt(self, mode: str, outcome: str) -> None: ...
 
@@ -86,6 +87,7 @@ class Sender:
         name = f"push{life}"
         thread = Thread(network, plan.thread_latency)
         self.network = network
+        self._counting = counting
         self.side = SendingSide(
             network,
             directory / "content",
@@ -93,7 +95,7 @@ class Sender:
             name=name,
             observers=(observer,),
             caller={"session_expires": plan.session_expires},
-            agent={"tls": steady_tls("push")},
+            agent={"tls": steady_tls("push"), "transfer": plan.transfer},
             secure=plan.secure,
             setup=plan.setup,
             close_at_once=plan.close_at_once,
@@ -136,8 +138,22 @@ class Sender:
     def cancel(self, push_id: str) -> None:
         Deferred.fromCoroutine(self.dispatch.cancel(push_id))
 
+    def again(self, push_id: str) -> None:
+        """Try what failed again."""
+
+        def due(count: int | None) -> None:
+            self._counting.driven_again += count or 0
+            self.dispatch.wake()
+
+        self.outbox.retry(push_id, self.host.seconds(), 60.0).addCallback(due).addErrback(lambda f: f.trap(ContentGone))
+
     def push(self, push_id: str) -> Deferred[Push | None]:
         return self.outbox.push(push_id)
+
+    def leave(self) -> None:
+        """Come to an end: nothing new, and what runs may finish."""
+        self.side.lingering.end_all()
+        self.dispatch.drain(10.0)
 
     def leftovers(self) -> dict[str, int]:
         """What should be nothing once everything is over."""
@@ -176,6 +192,7 @@ class Receiver:
                 "tls": steady_tls("alice"),
                 "session_expires": plan.session_expires,
                 "min_se": plan.min_se,
+                "max_sessions": plan.max_sessions,
             },
             disk=self.disk,
             in_thread=thread,
@@ -186,6 +203,11 @@ class Receiver:
         thread.host = self.host = self.stack.host  # type: ignore[assignment]
         if not plan.secure:
             self.stack.msrp.listen("tcp", self.host.address, PLAIN_PORT)
+
+    def leave(self) -> None:
+        """Come to an end: nothing new, and what runs may finish."""
+        self.side.decisions.close()
+        self.stack.sessions.drain("the service stops")
 
     def hang_up(self) -> None:
         """Somebody has had enough of everything that runs."""

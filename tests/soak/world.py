@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,11 +24,12 @@ from pushsvc.net import user_agent
 from pushsvc.net.observer import Direction
 from pushsvc.sender.job import FileState
 from pushsvc.sender.outbox_records import Push, Recipient
-from pushsvc.sender.outcome import OPEN, SUCCESS
+from pushsvc.sender.outcome import OPEN, SUCCESS, State
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request
+from pushsvc.sip.session_timer import SessionTimer
 from tests.soak.network import BreakableNetwork
-from tests.soak.plan import RECEIVER, SENDER, Plan, plan_of
+from tests.soak.plan import RECEIVER, SENDER, SHORT, SMALL, Plan, plan_of
 from tests.soak.sides import Counting, Receiver, Sender
 
 LIMIT = 20_000.0  # seconds of the world's time: the last deadline and the longest absence, and then some
@@ -56,7 +57,7 @@ def live(seed: int) -> Seen:
     where = RAM_DISK if os.access(RAM_DISK, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="pushsvc-soak-", dir=where) as directory:
         plan = plan_of(seed)
-        with mock.patch.object(user_agent, "BIGGEST_DATAGRAM", plan.biggest_datagram):
+        with _as_planned(plan):
             seen, trouble = _lived(plan, Path(directory))
         # What killed processes had begun ends only now, as Python ends it; what that says is no news of anybody.
         with mock.patch.object(sys, "unraisablehook"):
@@ -65,6 +66,16 @@ def live(seed: int) -> Seen:
     if trouble:
         raise Broken("\n".join(trouble))
     return seen
+
+
+@contextmanager
+def _as_planned(plan: Plan) -> Iterator[None]:
+    """What no setting changes: how much goes into a datagram, and a peer without session timers."""
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(user_agent, "BIGGEST_DATAGRAM", plan.biggest_datagram))
+        if not plan.timers:
+            patches.enter_context(mock.patch.object(SessionTimer, "agreed_by_us", return_value=None))
+        yield
 
 
 def _lived(plan: Plan, directory: Path) -> tuple[Seen, list[str]]:
@@ -119,6 +130,8 @@ class World:
             later(push.at, self._submit, index)
             if push.cancel_at is not None:
                 later(push.cancel_at, self._cancel, f"psh_{index}")
+            if push.again_at is not None:
+                later(push.again_at, self._again, f"psh_{index}")
         for at in plan.hang_ups:
             later(at, self._hang_up)
         for at, kind in plan.cuts:
@@ -127,6 +140,8 @@ class World:
             later(away.at, self._network.unplug, away.address)
             later(away.until, self._network.plug_in, away.address)
         for away in plan.kills:
+            if away.announced:
+                later(away.at - away.announced, self._leave, away.address)
             later(away.at, self._kill, away.address)
             later(away.until, self._start, away.address)
         if plan.disk_trouble is not None:
@@ -149,6 +164,10 @@ class World:
         if self._sender is not None:
             self._sender.cancel(push_id)
 
+    def _again(self, push_id: str) -> None:
+        if self._sender is not None:
+            self._sender.again(push_id)
+
     def _hang_up(self) -> None:
         if self._receiver is not None:
             self._receiver.hang_up()
@@ -161,9 +180,17 @@ class World:
         if self._receiver is not None:
             self._receiver.disk.heal()
 
+    def _side(self, address: str) -> Sender | Receiver:
+        side = self._sender if address == SENDER else self._receiver
+        assert side is not None
+        return side
+
+    def _leave(self, address: str) -> None:
+        self._side(address).leave()
+        self.ladder.append(f"{self._clock.seconds():10.3f} {address} is told to end")
+
     def _kill(self, address: str) -> None:
-        victim = self._sender if address == SENDER else self._receiver
-        assert victim is not None
+        victim = self._side(address)
         self._dead.append(victim)
         victim.kill()
         if address == SENDER:
@@ -223,10 +250,23 @@ class World:
         assert recipient.state not in OPEN, f"{push_id} is still {recipient.state.value}"
         success = recipient.state in SUCCESS
         assert success or recipient.reason, f"{push_id} is {recipient.state.value}, and nobody knows why"
+        self._check_reason(push_id, recipient.state, recipient.reason or "")
         self.seen.ends[recipient.state.value] += 1
         if recipient.reason:
             self.seen.reasons[f"{recipient.state.value}: {recipient.reason}"] += 1
         self.seen.events["attempts"] += len(recipient.attempts)
+
+    def _check_reason(self, push_id: str, state: State, reason: str) -> None:
+        """A refusal is one that was planned, and what was not is no failure in a calm world."""
+        plan = self._plan
+        refusals = {"603": plan.rules, "488": plan.max_size == SMALL, "413": plan.disk_trouble}
+        what = f"{push_id} is {state.value}: {reason}"
+        if state is State.REJECTED:
+            assert any(status in reason and planned for status, planned in refusals.items()), what
+        if plan.calm:
+            assert state is not State.UNDELIVERABLE, what
+            assert state is not State.EXPIRED or SHORT in (push.time_to_live for push in plan.pushes), what
+            self.seen.events["calm"] += 1
 
     def _push(self, push_id: str) -> Push | None:
         assert self._sender is not None
@@ -238,7 +278,8 @@ class World:
         assert self._sender is not None
         assert self._receiver is not None
         if not any(away.address == SENDER for away in self._plan.kills):
-            finished, ended = self._counting.finished, sum(self.seen.ends.values())
+            finished = self._counting.finished - self._counting.driven_again
+            ended = sum(self.seen.ends.values())
             assert finished == ended, f"{ended} pushes ended, {finished} times"
         _result(self._sender.stop(), self._network)
         _result(self._receiver.stop(), self._network)
