@@ -100,7 +100,7 @@ class Reception:
         if not isinstance(verdict, Deferred):
             return verdict
         if invitation is not None:
-            invitation.ring()
+            invitation.ring(push.contact(invitation.contact, self.host.targeting))
             invitation.on_cancelled = verdict.cancel
         try:
             return await verdict

@@ -14,6 +14,7 @@ from pushsvc.sessions.fields import Fields
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.offer_body import NO_ICONS, Icon, Icons
 from pushsvc.sessions.take import Take
+from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, reply_to
 from pushsvc.sip.uri import SipUri
@@ -38,7 +39,7 @@ class Invitation:
 
     Either `accept` or `refuse` is called, once, unless `on_cancelled` comes first. `lines` are those to decide about,
     `icons` the pictures that came with them; `request` and `source` say who calls, and for whom: they are the opening
-    INVITE's, without its body.
+    INVITE's, without its body. `contact` is where we are to be reached, `our_tag` what we answer with.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Invitation:
         invite: Request,
         lines: Sequence[sdp.MediaOffer],
         opening: tuple[Request, Hop],
-        our_tag: str,
+        dialog: Dialog,
         accepted: Callable[[Accepted], Session],
         refused: Callable[[], None],
         icons: Icons = NO_ICONS,
@@ -57,28 +58,33 @@ class Invitation:
         self.request, self.source = opening
         self.on_cancelled: Callable[[], None] = lambda: None
         self.is_over = False
+        self.contact = dialog.contact
+        self.our_tag = dialog.local_tag or ""
         self._floors = floors
         self._invite = invite
-        self._our_tag = our_tag
+        self._contact_field = f"<{self.contact}>"
         self._accepted = accepted
         self._tell_refused = refused
-        self._ringing = Alarm(floors.clock, self.ring)
+        self._ringing = Alarm(floors.clock, self._ring)
 
     def icon_of(self, line: sdp.MediaOffer) -> Icon | None:
         """The picture of the file that this line offers, if one came along."""
         return self.icons.get(line.icon) if line.icon is not None else None
 
-    def ring(self) -> None:
-        """Somebody is being asked: 180, and again each minute (D-SIP-13)."""
-        if not self.is_over:
-            self._floors.agent.respond(reply_to(self._invite, 180, to_tag=self._our_tag))
-            self._ringing.after(RING_AGAIN)
+    def ring(self, contact: str = "") -> None:
+        """Somebody is being asked: 180, and again each minute (D-SIP-13).
+
+        That makes an early dialog, so we say where to reach us (RFC 3261 §12.1.1): `contact` is `self.contact` as the
+        header's value, with what is to be said of us.
+        """
+        self._contact_field = contact or self._contact_field
+        self._ring()
 
     def refuse(self, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """The final answer is no."""
         if not self.is_over:
             self._end()
-            self._floors.agent.respond(reply_to(self._invite, status, to_tag=self._our_tag, headers=headers))
+            self._floors.agent.respond(reply_to(self._invite, status, to_tag=self.our_tag, headers=headers))
             self._tell_refused()
 
     def withdraw(self, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -98,7 +104,7 @@ class Invitation:
 
     def is_early_dialog_of(self, request: Request) -> bool:
         """Whether a request belongs to the dialog that our provisional answer made."""
-        return request.to.tag == self._our_tag
+        return request.to.tag == self.our_tag
 
     def accept(
         self, takes: Sequence[Take | None], describe: Callable[[SipUri], Fields], accept_types: Sequence[str] = ()
@@ -112,6 +118,12 @@ class Invitation:
             raise Misuse("an invitation is accepted once, line by line")
         self._end()
         return self._accepted(Accepted(tuple(takes), describe, tuple(accept_types)))
+
+    def _ring(self) -> None:
+        if not self.is_over:
+            fields = [("Contact", self._contact_field)]
+            self._floors.agent.respond(reply_to(self._invite, 180, to_tag=self.our_tag, headers=fields))
+            self._ringing.after(RING_AGAIN)
 
     def _end(self) -> None:
         self.is_over = True

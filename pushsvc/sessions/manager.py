@@ -135,13 +135,20 @@ class Sessions:
         if invite is None or (invite.call_id, invite.from_.tag) != (cancel.call_id, cancel.from_.tag):
             self.respond(cancel, 481)
             return
-        self.respond(cancel, 200)
+        self.respond(cancel, 200, tag=self._tag_for(cancel.call_id, cancel.from_.tag))
         session = self._sessions.get(dialog_id(invite))
         invitation = self._invitations.get((cancel.call_id, cancel.from_.tag))
         if session is not None:
             session.cancelled(cancel)
         elif invitation is not None and invitation.answers(cancel):
             invitation.withdraw(487)
+
+    def _tag_for(self, call_id: str, caller: str | None) -> str | None:
+        """What we answered this caller with: a CANCEL should get the tag that its INVITE got (RFC 3261 §9.2)."""
+        invitation = self._invitations.get((call_id, caller))
+        if invitation is not None:
+            return invitation.our_tag
+        return next((ours for id, ours, theirs in self._sessions if (id, theirs) == (call_id, caller)), None)
 
     def _answer_options(self, request: Request) -> None:
         fields, body = self.capabilities()
@@ -220,8 +227,13 @@ class Sessions:
         self._calls.pop(session.id[:2], None)
 
     def respond(
-        self, request: Request, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+        self,
+        request: Request,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        tag: str | None = None,
     ) -> None:
-        """Answer a request outside of any session."""
-        tag = self._floors.tokens.word(16)
+        """Answer a request outside of any session; `tag` is ours where it has one already."""
+        tag = tag or self._floors.tokens.word(16)
         self._floors.agent.respond(reply_to(request, status, to_tag=tag, headers=headers, body=body))

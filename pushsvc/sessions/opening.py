@@ -57,7 +57,7 @@ class Opening:
         self._dialog = Dialog.from_invite(request, self._tag, contact)
         lines = sdp.media(self._offer, cema=floors.cema)
         self.invitation = Invitation(
-            floors, self._request, lines, (self._request, source), self._tag, self._accepted, over, offer.icons
+            floors, self._request, lines, (self._request, source), self._dialog, self._accepted, over, offer.icons
         )
 
     def _accepted(self, accepted: Accepted) -> Session:

@@ -164,9 +164,9 @@ class PeerOffers:
             self._undecided = None
             self._leave_turn()
 
-        tag = self._standing.dialog.local_tag or ""
+        dialog = self._standing.dialog
         self._undecided = Invitation(
-            self._floors, wish.request, lines, asker.opening, tag, accepted, refused, wish.icons
+            self._floors, wish.request, lines, asker.opening, dialog, accepted, refused, wish.icons
         )
         asker.invite(self._undecided)
 

@@ -55,6 +55,11 @@ class Waiting(ConversationCase):
         self.network.run(session.close())
         self.assert_nothing_left()
 
+    def assert_one_tag(self) -> None:
+        """RFC 3261 §9.2: a CANCEL is answered with the tag of its INVITE's answer."""
+        (cancelled,) = self.bob_said.responses("CANCEL")
+        self.assertEqual(cancelled.to.tag, self.bob_said.responses("INVITE")[-1].to.tag)
+
     def test_it_rings_again_every_minute(self) -> None:
         """[D-SIP-13] Or a proxy on the way would give up."""
         dialing = self.dialing(130.0)
@@ -72,6 +77,7 @@ class Waiting(ConversationCase):
         self.network.settle(1.0)
         self.failureResultOf(dialing, CancelledError)
         self.assertEqual(self.ladder[3:], ["alice CANCEL", "bob 200 CANCEL", "bob 487 INVITE", "alice ACK"])
+        self.assert_one_tag()
         (invite,), (cancel,) = self.alice_said.requests("INVITE"), self.alice_said.requests("CANCEL")
         self.assertEqual((cancel.via, cancel.uri, cancel.cseq.number), (invite.via, invite.uri, invite.cseq.number))
         self.assertEqual(self.withdrawn, 1)
@@ -100,6 +106,7 @@ class Waiting(ConversationCase):
             self.ladder[3:],
             ["alice CANCEL", "bob 200 INVITE", "bob 200 CANCEL", "alice ACK", "alice BYE", "bob 200 BYE"],
         )
+        self.assert_one_tag()
         self.assertEqual(self.successResultOf(session.when_ended()), Ended("the peer hung up", ours=False))
         self.assertEqual(self.withdrawn, 0)
         self.assertEqual([stream for stream in self.network.streams if stream.remote == (BOB, 2855)], [])

@@ -8,7 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc import sdp
 from pushsvc.errors import Misuse
 from pushsvc.sessions.invitation import Accepted, Invitation
+from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.message import Request, cancel_of
+from pushsvc.sip.uri import SipUri
 from tests.sessions.scripted import HOP, ScriptedAgent, floors_on
 from tests.sessions.values import invite, offer
 
@@ -25,7 +27,7 @@ class Deciding(SynchronousTestCase):
             self.invite,
             sdp.media(offer("a", "b")),
             (self.invite, HOP),
-            "tag",
+            Dialog.from_invite(self.invite, "tag", SipUri.parse("sip:bob@192.0.2.20;transport=tcp")),
             self._accepted,
             lambda: self.events.append("refused"),
         )
@@ -71,6 +73,15 @@ class Deciding(SynchronousTestCase):
         self.invitation.accept([None, None], lambda contact: [])
         self.clock.advance(120.0)
         self.assertEqual((self.agent.methods(), self.clock.getDelayedCalls()), (["180"] * 3, []))
+
+    def test_it_says_where_we_are_when_it_rings(self) -> None:
+        """RFC 3261 §12.1.1: a 180 makes an early dialog, and there is none without a Contact."""
+        self.invitation.ring()
+        self.invitation.ring(f"<{self.invitation.contact}>;+g.x")
+        self.clock.advance(60.0)
+        contacts = [response.headers.get("contact") for response in self.agent.sent]
+        uri = "<sip:bob@192.0.2.20;transport=tcp>"
+        self.assertEqual(contacts, [uri, f"{uri};+g.x", f"{uri};+g.x"])
 
     def test_it_is_withdrawn(self) -> None:
         self.invitation.ring()
