@@ -1,6 +1,7 @@
 """The flows of the specification as conversations of two agents, kept as text in `tests/transcripts`.
 
-Run with PUSHSVC_REWRITE_TRANSCRIPTS=1 to write them anew; the diff is the review.
+Run with PUSHSVC_REWRITE_TRANSCRIPTS=1 to write them anew; the diff is the review. Those of the session interval are in
+test_transcripts_interval; test_flow_messages compares what is kept with the messages of the specification.
 """
 
 from __future__ import annotations
@@ -10,97 +11,28 @@ import os
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc import push, sdp
+from pushsvc import sdp
 from pushsvc.errors import Refused, Unreachable
-from pushsvc.net.msrp_connection import MsrpConnection
-from pushsvc.net.msrp_sending import Transfer
-from pushsvc.sessions import Call, Invitation, Send, Session, Take, Wanted
-from tests.agents import Agent, Kept, Octets
-from tests.conversations.case import ALICE, BOB, NOTICE
-from tests.conversations.steady import steady_identity
-from tests.conversations.transcript import Transcript, compared
-from tests.sim import Network, Stream, Weather
-
-SERVICE = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
-TYPES = ("text/plain", "image/jpeg", "message/cpim", "multipart/mixed", "multipart/alternative")
-TARGET = f"sip:device1@{BOB}"
-CREATED_AT = 1772357400.0  # Sun, 01 Mar 2026 09:30:00 +0000
+from pushsvc.sessions import Invitation
+from tests.agents import Kept, Octets
+from tests.conversations.case import BOB, NOTICE
+from tests.conversations.flow_case import TYPES, FlowCase, described
+from tests.sim import Stream
 
 PATTERN = Octets(b"0123456789" * 500)
 DONE = Octets(b"Maintenance finished 02:40 UTC. Service is normal.")
+ALERT = Octets(b"Storm warning for region 7.")
+ADVICE = Octets(b"Stay indoors until 18:00.")
+# Of these two only what is said of them matters.
+CLIP = Octets(bytes(40), "application/x-example-unknown")
+CLIP_SHA1 = bytes.fromhex("B80DE5D138758541C5F05265AD144AB9FA86D1DB")
+VIDEO = Octets(b"", "video/mp4")
+VIDEO_SHA1 = bytes.fromhex("C8D7D0EF0EEDFA82D2EA1AA592845B9A6D4B02B7")
 
 
-def described(content: Octets, name: str) -> Octets:
-    """The content with the headers that describe it."""
-    disposition = push.content_disposition("attachment", name, content.size)
-    return attrs.evolve(content, headers=(("Content-Disposition", disposition),))
-
-
-class Flows(SynchronousTestCase):
+class Flows(FlowCase):
     """Each has the messages of its flow in `flows.md`, in that order."""
-
-    maxDiff = None
-
-    def setUp(self) -> None:
-        self.begin()
-
-    def begin(self, **transfer: object) -> None:
-        self.transcript = transcript = Transcript({ALICE: "sender", BOB: "receiver"})
-        self.network = Network(weather=Weather(segment=1 << 20))  # messages arrive whole
-        self.patch(MsrpConnection, "dataReceived", _tapped(MsrpConnection.dataReceived, transcript))
-        facts = {"transfer": Transfer(**transfer)}  # type: ignore[arg-type]
-        self.sender, self.receiver = (
-            Agent(
-                self.network,
-                address,
-                name,
-                observers=(transcript.observer(name),),
-                identity=steady_identity(name),
-                **facts,  # type: ignore[arg-type]
-            )
-            for address, name in ((ALICE, "sender"), (BOB, "receiver"))
-        )
-        self.sender.targeting = push.Targeting(SERVICE, ("wml.ua",), require=True, explicit=True)
-        self.receiver.targeting = push.Targeting(SERVICE)
-        self.kept: list[Kept] = []
-        self.receiver.sessions.on_invitation = self.take
-
-    def take(self, invitation: Invitation, *but: int) -> Session:
-        """Take every line but these."""
-
-        def make_sink(send: Send) -> Kept:
-            self.kept.append(Kept(send))
-            return self.kept[-1]
-
-        take = Take(Wanted(lambda type: True, make_sink, 10485760), TYPES, 10485760)
-        takes = [None if line.index in but else take for line in invitation.lines]
-        return invitation.accept(takes, self.receiver.describe_answer, TYPES)
-
-    def call(self, **files: Octets) -> Call:
-        call = self.sender.call(TARGET, *files.values())
-        named = (
-            attrs.evolve(file, name=f"{name}.txt", created_at=CREATED_AT)
-            for file, name in zip(call.files, files, strict=True)
-        )
-        return attrs.evolve(call, files=tuple(named))
-
-    def dialed(self, **files: Octets) -> Session:
-        session = self.network.run(self.sender.sessions.dial(self.call(**files)))
-        assert isinstance(session, Session)
-        return session
-
-    def pushed(self, session: Session, line: int, name: str, content: Octets) -> Deferred[object]:
-        return session.lines[line].send(described(content, f"{name}.txt"))
-
-    def assert_flow(self, name: str, *ladder: str) -> None:
-        self.assertEqual(self.transcript.ladder, list(ladder))
-        self.network.settle(400.0)
-        self.assertEqual(self.transcript.ladder, list(ladder), "afterwards")
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
-        text = self.transcript.text()
-        self.assertEqual(text, compared(name, text))
 
     def test_flow_1_a_normal_push(self) -> None:
         """[R-FLOW-8] [R-FLOW-9] One file, over TLS."""
@@ -182,21 +114,40 @@ class Flows(SynchronousTestCase):
             "receiver 200 BYE",
         )
 
+    def test_flow_4_nothing_is_acceptable(self) -> None:
+        """[R-PRA-INV-1] [D-SIP-9] 488, acknowledged with the INVITE's own branch; no connection is opened."""
+
+        def judge(invitation: Invitation) -> None:
+            if not any(sdp.acceptable_types(line, TYPES) for line in invitation.lines):
+                invitation.refuse(488, [("Warning", sdp.warning(BOB, invitation.lines))])
+
+        self.receiver.sessions.on_invitation = judge
+        call = self.call(clip=CLIP)
+        clip = attrs.evolve(call.files[0], name="clip.bin", sha1=CLIP_SHA1, accept_types=(CLIP.content_type,))
+        dialing = self.sender.sessions.dial(attrs.evolve(call, files=(clip,)))
+        self.network.settle(1.0)
+        self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 488)
+        self.assertEqual([stream for stream in self.network.streams if stream.remote == (BOB, 2855)], [])
+        self.assert_flow("flow4", "sender INVITE", "receiver 488 INVITE", "sender ACK")
+
     def test_flow_5_only_some_files_are_taken(self) -> None:
         """[R-PRA-INV-4a] Three files, the second is not wanted."""
         self.receiver.sessions.on_invitation = lambda invitation: self.take(invitation, 1)
-        session = self.dialed(notice=NOTICE, movie=Octets(b"", "video/mp4"), done=DONE)
-        self.network.run(self.pushed(session, 0, "notice", NOTICE))
-        self.network.run(self.pushed(session, 2, "done", DONE))
+        call = self.call(alert=ALERT, video=VIDEO, advice=ADVICE)
+        alert, video, advice = call.files
+        video = attrs.evolve(video, name="video.mp4", size=734003200, sha1=VIDEO_SHA1)
+        session = self.network.run(self.sender.sessions.dial(attrs.evolve(call, files=(alert, video, advice))))
+        self.network.run(self.pushed(session, 0, "alert", ALERT))
+        self.network.run(self.pushed(session, 2, "advice", ADVICE))
         self.network.run(session.close())
         self.assert_flow(
             "flow5",
             "sender INVITE",
             "receiver 200 INVITE",
             "sender ACK",
-            "sender SEND 1-62/62",
+            "sender SEND 1-27/27",
             "receiver 200",
-            "sender SEND 1-50/50",
+            "sender SEND 1-25/25",
             "receiver 200",
             "sender BYE",
             "receiver 200 BYE",
@@ -222,7 +173,7 @@ class Flows(SynchronousTestCase):
         )
 
     def _ring_later(self, invitation: Invitation) -> None:
-        self.network.clock.callLater(0.5, invitation.ring)
+        self.network.clock.callLater(0.5, self.ring, invitation)
 
     def test_flow_7_cancel_crosses_the_200(self) -> None:
         """[R-PSA-CAN-1] A 2xx always wins: ACK, then BYE."""
@@ -230,7 +181,7 @@ class Flows(SynchronousTestCase):
         self.receiver.sessions.on_invitation = invitations.append
         dialing = self.sender.sessions.dial(self.call(notice=NOTICE))
         self.network.settle(0.1)
-        invitations[0].ring()
+        self.ring(invitations[0])
         self.network.settle(1.0)
         dialing.cancel()
         self.failureResultOf(dialing, CancelledError)
@@ -396,13 +347,3 @@ def _full_at(size: int):  # type: ignore[no-untyped-def]
         write(kept, offset, octets)
 
     return full
-
-
-def _tapped(data_received, transcript: Transcript):  # type: ignore[no-untyped-def]
-    """`dataReceived` of a connection, with the transcript listening."""
-
-    def dataReceived(connection: MsrpConnection, data: bytes) -> None:
-        transcript.msrp(connection, data)
-        data_received(connection, data)
-
-    return dataReceived

@@ -24,6 +24,7 @@ class Transcript:
 
     def __init__(self, names: dict[str, str]) -> None:
         self.ladder: list[str] = []
+        self.messages: list[tuple[str, str]] = []  # who said it, and its text
         self._names = names
         self._paragraphs: list[str] = []
         self._framers: WeakKeyDictionary[MsrpConnection, Framer] = WeakKeyDictionary()
@@ -58,12 +59,11 @@ class Transcript:
     def _framed(self, connection: MsrpConnection, head: Head, size: int, ended: Ended) -> None:
         transport = connection.transport
         sender, hearer = (self._names[end.host] for end in (transport.getPeer(), transport.getHost()))  # type: ignore[union-attr]
-        content = f"<{size} octets>\r\n" if size else ""
-        text = encode_head(head).decode() + content + f"-------{head.transaction_id}{ended.flag.value}\r\n"
-        self._note(sender, hearer, "msrp", _what(head), text)
+        self._note(sender, hearer, "msrp", _what(head), frame_text(head, size, ended))
 
     def _note(self, sender: str, hearer: str, way: str, what: str, text: str) -> None:
         self.ladder.append(f"{sender} {what}")
+        self.messages.append((sender, text))
         number = len(self.ladder)
         self._paragraphs.append(f"=== {number}. {sender} to {hearer}, {way}: {what}\n\n" + text.replace("\r\n", "\n"))
 
@@ -92,6 +92,12 @@ def compared(name: str, text: str) -> str:
     if os.environ.get(REWRITE):
         path.write_text(text, encoding="utf-8")
     return path.read_text(encoding="utf-8")
+
+
+def frame_text(head: Head, size: int, ended: Ended) -> str:
+    """A chunk as text, with so many octets of content that are not shown."""
+    content = f"<{size} octets>\r\n" if size else ""
+    return encode_head(head).decode() + content + f"-------{head.transaction_id}{ended.flag.value}\r\n"
 
 
 def _what(head: Head) -> str:
