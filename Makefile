@@ -1,4 +1,4 @@
-# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make check`, `make bench`, `make docs`.
+# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make soak`, `make check`, `make bench`, `make docs`.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,12 +8,13 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test soak check bench docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo [FILE=path | SIZE=64M]   push a real file between two real daemons on loopback'
 	@echo 'make test                          every test'
+	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
 	@echo 'make docs                          the documentation, into build/docs'
@@ -24,6 +25,9 @@ demo: $(VENV)/.has-test
 
 test: $(VENV)/.has-test
 	@$(BIN)/python -m tests
+
+soak: $(VENV)/.has-test
+	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-9999)
 
 check: $(VENV)/.has-check
 	$(BIN)/ruff check .

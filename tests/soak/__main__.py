@@ -36,7 +36,9 @@ def main(arguments: list[str]) -> int:
             if tally.worlds % PROGRESS == 0:
                 print(f"{tally.worlds}/{len(options.seeds)} after {time.monotonic() - began:.0f} s", flush=True)
     print("\n".join(tally.lines()))
-    print(f"{tally.worlds} seeds, {len(tally.broken)} broken, {time.monotonic() - began:.1f} seconds")
+    worked = sum(os.times()[:4])
+    seconds = f"{time.monotonic() - began:.1f} seconds ({worked:.1f} of processors)"
+    print(f"{tally.worlds} seeds, {len(tally.broken)} broken, {seconds}")
     return 1 if tally.broken else 0
 
 

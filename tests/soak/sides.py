@@ -225,8 +225,6 @@ class Receiver:
 
     def kill(self) -> None:
         self.network.kill(self.host)
-        for part in self.side.inbox._parts:
-            os.close(part._fd)
         self.side.inbox._close()
 
     def stop(self) -> Deferred[None]:

@@ -235,6 +235,7 @@ class World:
             push = self._push(push_id)
             if push is None:
                 assert push_id not in self._accepted, f"{push_id} was accepted, and is forgotten"
+                self.seen.events["not submitted"] += 1
                 continue
             (recipient,) = push.recipients
             self._check_end(push_id, recipient)
@@ -321,8 +322,8 @@ def bugs_logged() -> Iterator[list[str]]:
     found: list[str] = []
 
     def observe(event: LogEvent) -> None:
-        if event.get("log_level") is LogLevel.critical or event.get("isError"):
-            failure = event.get("log_failure") or event.get("failure")
+        if event.get("log_level") is LogLevel.critical:
+            failure = event.get("log_failure")
             text = failure.getTraceback() if isinstance(failure, Failure) else ""
             found.append(f"{event.get('log_format')}\n{text}")
 
