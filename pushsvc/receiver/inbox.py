@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import attrs
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -194,7 +194,7 @@ class Inbox:
 
     def _keep(self, about: Arriving, file: str, sealed: Sealed) -> Deferred[Kept]:
         if self._failure is not None or not self._started:
-            return self._in_thread(self._disk.drop, file).addBoth(lambda _: fail(_not_now()))
+            return self._dropped(file, Failure(_not_now()))
         entry = Entry(
             id="inb_" + self._tokens.word(20),
             file=file,
@@ -204,7 +204,14 @@ class Inbox:
             sha256=sealed.sha256,
             about=about,
         )
-        return self._writer.publish(Publication(entry, sealed.content)).addBoth(self._kept, about)
+        publishing = self._writer.publish(Publication(entry, sealed.content))
+        # The writer takes back what it has tried; what waited behind that is still where it was.
+        publishing.addErrback(lambda failure: self._dropped(file, failure))
+        return publishing.addBoth(self._kept, about)
+
+    def _dropped(self, file: str, failure: Failure) -> Deferred[Kept]:
+        """Nothing of it stays below tmp; fails with this failure."""
+        return self._in_thread(self._disk.drop, file).addBoth(lambda _: failure)
 
     def _kept(self, result: Kept | Failure, about: Arriving) -> Kept | Failure:
         if isinstance(result, Failure) and not isinstance(result.value, OSError):

@@ -128,9 +128,26 @@ class Failing(InboxCase):
         self.threads.held = True
         stored = [self.inbox.store(arriving(name=f"{number}"), b"x") for number in range(10)]
         self.inbox._index.commit = lambda: _raise(ERRORS[0])  # type: ignore[method-assign]
-        self.threads.release()
-        self.threads.held = False
+        self.release()
         self.assertEqual([self.failureResultOf(one, OSError).value for one in stored], [ERRORS[0]] * 10)
+
+    def test_what_waits_behind_a_failed_sync_leaves_nothing(self) -> None:
+        """It was durable below tmp, where nobody would have looked for it before the next start."""
+        parts = [self.inbox.part(arriving(name=f"{number}", key=f"{number}"), 1 << 30) for number in range(3)]
+        for part in parts:
+            part.write(0, memoryview(LARGE))
+        self.disk.fail("sync_directory", ERRORS[1], always=True)
+        self.threads.held = True
+        finished = [part.finish() for part in parts]
+        self.release()
+        self.assertEqual([self.failureResultOf(one, OSError).value for one in finished], [ERRORS[1]] * 3)
+        self.assertEqual(self.files("tmp"), set())
+
+    def release(self) -> None:
+        """Let the thread do what was held, and what comes of that."""
+        while self.threads.release():
+            pass
+        self.threads.held = False
 
     def test_a_broken_disk_takes_nothing_until_a_probe_succeeds(self) -> None:
         self.disk.fail("sync", ERRORS[0], always=True)
