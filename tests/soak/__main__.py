@@ -11,8 +11,8 @@ import os
 import sys
 import time
 
+from tests.soak.seen import Seen
 from tests.soak.tally import Tally
-from tests.soak.world import Seen
 from tests.soak.worlds import lived
 
 PROGRESS = 500  # worlds from one line of progress to the next

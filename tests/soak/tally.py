@@ -7,7 +7,7 @@ from collections import Counter
 
 import attrs
 
-from tests.soak.world import Seen
+from tests.soak.seen import Seen
 
 REASONS = 25  # the most frequent ones are shown
 _PLACE = re.compile(r"\b(?:udp|tcp|tls):[0-9.]+:[0-9]+")

@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.soak.__main__ import seeds_of
 from tests.soak.plan import plan_of
+from tests.soak.seen import Seen
 from tests.soak.tally import Tally, alike
-from tests.soak.world import Seen, live
+from tests.soak.world import live
 
 SEEDS = range(50)
 

@@ -1,4 +1,4 @@
-"""One world from its first push to the silence after the last, and what has to be true then."""
+"""One world from its first push to the silence after the last."""
 
 from __future__ import annotations
 
@@ -8,44 +8,27 @@ import random
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import attrs
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
-from twisted.python.failure import Failure
 
 from pushsvc.net import user_agent
-from pushsvc.net.observer import Direction
-from pushsvc.sender.job import FileState
-from pushsvc.sender.outbox_records import Push, Recipient
-from pushsvc.sender.outcome import OPEN, SUCCESS, State
-from pushsvc.sip.hop import Hop
-from pushsvc.sip.message import Message, Request
+from pushsvc.sender.outbox_records import Push
 from pushsvc.sip.session_timer import SessionTimer
 from tests.soak.network import BreakableNetwork
-from tests.soak.plan import RECEIVER, SENDER, SHORT, SMALL, Plan, plan_of
+from tests.soak.plan import RECEIVER, SENDER, Plan, plan_of
+from tests.soak.promises import Kept, check_end, check_nothing_left
+from tests.soak.seen import Hears, Seen, bugs_logged
 from tests.soak.sides import Counting, Receiver, Sender
 
 LIMIT = 20_000.0  # seconds of the world's time: the last deadline and the longest absence, and then some
 STEPS = 400_000
 AGAIN = 1.0  # seconds until somebody who found no sender running tries again
 RAM_DISK = Path("/dev/shm")
-
-
-@attrs.define
-class Seen:
-    """What one world was like, for the tally."""
-
-    ends: Counter[str] = attrs.Factory(Counter)
-    reasons: Counter[str] = attrs.Factory(Counter)
-    events: Counter[str] = attrs.Factory(Counter)
-    seconds: float = 0.0
 
 
 class Broken(Exception):
@@ -57,10 +40,9 @@ def live(seed: int) -> Seen:
     where = RAM_DISK if os.access(RAM_DISK, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="pushsvc-soak-", dir=where) as directory:
         plan = plan_of(seed)
-        with _as_planned(plan):
+        # What killed processes had begun ends after their world, as Python ends it; that is no news of anybody.
+        with _as_planned(plan), mock.patch.object(sys, "unraisablehook"):
             seen, trouble = _lived(plan, Path(directory))
-        # What killed processes had begun ends only now, as Python ends it; what that says is no news of anybody.
-        with mock.patch.object(sys, "unraisablehook"):
             gc.collect()
         _close_left_open(directory)
     if trouble:
@@ -117,7 +99,8 @@ class World:
         """All of it. Raises AssertionError when something is not as it has to be."""
         self._network.exhaust(LIMIT, STEPS)
         self.seen.seconds = self._clock.seconds()
-        self._check_nothing_left()
+        for address in (SENDER, RECEIVER):
+            check_nothing_left(address, self._side(address).leftovers())
         self._check_pushes()
         self._stop()
         self.seen.events.update(cuts=self._network.cuts, lost=self._network.lost, duplicated=self._network.duplicated)
@@ -209,65 +192,29 @@ class World:
 
     def _new_sender(self) -> Sender:
         self._lives += 1
-        hears = Hears(self, "sender")
+        hears = Hears("sender", self._clock, self.ladder, self.seen)
         return Sender(self._network, self._directory, self._plan, self._lives, hears, self._counting)
 
     def _new_receiver(self) -> Receiver:
         self._lives += 1
-        return Receiver(self._network, self._directory, self._plan, self._lives, Hears(self, "receiver"))
+        hears = Hears("receiver", self._clock, self.ladder, self.seen)
+        return Receiver(self._network, self._directory, self._plan, self._lives, hears)
 
     # -- what has to be true
 
-    def _check_nothing_left(self) -> None:
-        """Promise 5."""
-        for name, side in (("sender", self._sender), ("receiver", self._receiver)):
-            assert side is not None
-            left = {what: count for what, count in side.leftovers().items() if count}
-            assert not left, f"left at the {name}: {left}"
-
     def _check_pushes(self) -> None:
-        """Promises 1 to 4."""
         assert self._receiver is not None
-        entries = _result(self._receiver.side.inbox.entries(limit=1000), self._network)
-        kept = Counter((entry.about.name, entry.sha256) for entry in entries)
-        names = Counter(entry.about.name for entry in entries)
+        inbox = Kept(_result(self._receiver.side.inbox.entries(limit=1000), self._network))
         for push_id, contents in self._submitted.items():
             push = self._push(push_id)
             if push is None:
                 assert push_id not in self._accepted, f"{push_id} was accepted, and is forgotten"
                 self.seen.events["not submitted"] += 1
-                continue
-            (recipient,) = push.recipients
-            self._check_end(push_id, recipient)
-            for content, (name, _), file in zip(push.contents, contents, recipient.files, strict=True):
-                times = kept.pop((name, content.sha256), 0)
-                assert names.pop(name, 0) == times, f"{name} has other octets"
-                delivered = file is not None and file.result is FileState.DELIVERED
-                assert times <= 1, f"{name} was received {times} times"
-                assert times == 1 or not delivered, f"{name} is said to be delivered, and is not there"
-        assert not kept, f"nobody has pushed {kept}"
-
-    def _check_end(self, push_id: str, recipient: Recipient) -> None:
-        assert recipient.state not in OPEN, f"{push_id} is still {recipient.state.value}"
-        success = recipient.state in SUCCESS
-        assert success or recipient.reason, f"{push_id} is {recipient.state.value}, and nobody knows why"
-        self._check_reason(push_id, recipient.state, recipient.reason or "")
-        self.seen.ends[recipient.state.value] += 1
-        if recipient.reason:
-            self.seen.reasons[f"{recipient.state.value}: {recipient.reason}"] += 1
-        self.seen.events["attempts"] += len(recipient.attempts)
-
-    def _check_reason(self, push_id: str, state: State, reason: str) -> None:
-        """A refusal is one that was planned, and what was not is no failure in a calm world."""
-        plan = self._plan
-        refusals = {"603": plan.rules, "488": plan.max_size == SMALL, "413": plan.disk_trouble}
-        what = f"{push_id} is {state.value}: {reason}"
-        if state is State.REJECTED:
-            assert any(status in reason and planned for status, planned in refusals.items()), what
-        if plan.calm:
-            assert state is not State.UNDELIVERABLE, what
-            assert state is not State.EXPIRED or SHORT in (push.time_to_live for push in plan.pushes), what
-            self.seen.events["calm"] += 1
+            else:
+                inbox.check(push, [name for name, _ in contents])
+                check_end(push, self._plan)
+                self.seen.ended(push, self._plan)
+        inbox.check_no_more()
 
     def _push(self, push_id: str) -> Push | None:
         assert self._sender is not None
@@ -287,51 +234,6 @@ class World:
         self._sender.database.close()
         calls = self._clock.getDelayedCalls()
         assert not calls, f"after the stop: {calls}"
-
-
-@attrs.frozen
-class Hears:
-    """An observer of what one side says."""
-
-    _world: World
-    _name: str
-
-    def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
-        if direction is Direction.OUT:
-            what = message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
-            self._note(f"{what} ({hop.transport}, {message.cseq.number}, {message.call_id})")
-
-    def sip_unreadable(self, hop: Hop, reason: str) -> None:
-        self._note(f"could not read: {reason}")
-
-    def sip_retransmissions(self, count: int) -> None: ...
-
-    def msrp(self, direction: Direction, summary: str, size: int, call_id: str, peer: str) -> None:
-        if direction is Direction.OUT:
-            self._note(summary)
-
-    def _note(self, what: str) -> None:
-        world = self._world
-        world.seen.events["messages"] += 1
-        world.ladder.append(f"{world._clock.seconds():10.3f} {self._name:8} {what}")
-
-
-@contextmanager
-def bugs_logged() -> Iterator[list[str]]:
-    """Collects what is logged as critical: it is the word of our roots for a bug, and Twisted's for a lost failure."""
-    found: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        if event.get("log_level") is LogLevel.critical:
-            failure = event.get("log_failure")
-            text = failure.getTraceback() if isinstance(failure, Failure) else ""
-            found.append(f"{event.get('log_format')}\n{text}")
-
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield found
-    finally:
-        globalLogPublisher.removeObserver(observe)
 
 
 def _result(deferred: Deferred[Any], network: BreakableNetwork) -> Any:

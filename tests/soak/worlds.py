@@ -11,7 +11,8 @@ from types import FrameType
 
 from twisted.logger import globalLogBeginner
 
-from tests.soak.world import Broken, Seen, live
+from tests.soak.seen import Seen
+from tests.soak.world import Broken, live
 
 AT_ONCE = 20  # seeds: what one process is given at a time
 PATIENCE = 120  # seconds of real time for a world; most take a twentieth of one
