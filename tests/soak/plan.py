@@ -15,6 +15,7 @@ from tests.sim import Weather
 SENDER, RECEIVER = "192.0.2.10", "192.0.2.20"
 SIZES = (0, 1, 90, 900, 1300, 5000, 20_000, 70_000, 200_000)
 LIKELY = (2, 2, 6, 4, 4, 6, 4, 3, 1)
+WORTH_KEEPING = 4000  # octets of a file, less than in life: of most of these files, a first part would be too little
 SMALL = 4000  # octets: what a receiver takes that does not take everything
 SLOW = 15_000  # octets a second: a chunk of 65536 is answered in time by a network that is faster
 SHORT = 20.0  # seconds to live: too few when somebody is asked, or others come first
@@ -72,6 +73,7 @@ class Plan:
     rules: tuple[Rule, ...]
     answer: tuple[float, bool] | None  # of who is asked: after so long; None: nobody answers
     max_size: int
+    keep_partial: float  # for so long the receiver keeps the first part of a file whose transfer was cut
     hang_ups: tuple[float, ...]
     cuts: tuple[tuple[float, str], ...]  # when which streams break: "sip", "msrp" or "all"
     unplugged: tuple[Away, ...]
@@ -118,6 +120,7 @@ def plan_of(seed: int) -> Plan:
         rules=_rules(chance),
         answer=sometimes(0.8, lambda: (chance.random() * 20, chance.random() < 0.8), None),
         max_size=chance.choice((1 << 30, 1 << 30, 1 << 30, SMALL)),
+        keep_partial=chance.choice((0.0, 5.0, 300.0)),
         hang_ups=moments(0.15),
         cuts=tuple((at, chance.choice(("sip", "msrp", "all"))) for at in moments(0.3)),
         unplugged=_away(chance, 0.15),

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from pushsvc.receiver.decisions import Change, Pending
+from pushsvc.receiver.partials import Limits
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.dispatch import Dispatch
 from pushsvc.sender.outbox import Outbox
@@ -198,6 +199,7 @@ class Receiver:
             in_thread=thread,
             tell=self._asked,
             max_size=plan.max_size,
+            limits=Limits(plan.keep_partial),
         )
         self.stack = self.side.stack
         thread.host = self.host = self.stack.host  # type: ignore[assignment]
@@ -221,7 +223,7 @@ class Receiver:
         """What should be nothing once everything is over."""
         part_files = len(os.listdir(Path(self.side.inbox.directory) / "tmp"))
         asked = len(self.side.decisions.pending())
-        return _of_stack(self.stack) | {"parts": len(self.side.inbox._parts), "files": part_files, "asked": asked}
+        return _of_stack(self.stack) | {"parts": int(bool(self.side.inbox.parts)), "files": part_files, "asked": asked}
 
     def kill(self) -> None:
         self.network.kill(self.host)

@@ -17,10 +17,11 @@ from unittest import mock
 from twisted.internet.defer import Deferred
 
 from pushsvc.net import user_agent
+from pushsvc.receiver import partials, resuming
 from pushsvc.sender.outbox_records import Push
 from pushsvc.sip.session_timer import SessionTimer
 from tests.soak.network import BreakableNetwork
-from tests.soak.plan import RECEIVER, SENDER, Plan, plan_of
+from tests.soak.plan import RECEIVER, SENDER, WORTH_KEEPING, Plan, plan_of
 from tests.soak.promises import Kept, check_end, check_nothing_left
 from tests.soak.seen import Hears, Seen, bugs_logged
 from tests.soak.sides import Counting, Receiver, Sender
@@ -55,6 +56,8 @@ def _as_planned(plan: Plan) -> Iterator[None]:
     """What no setting changes: how much goes into a datagram, and a peer without session timers."""
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(user_agent, "BIGGEST_DATAGRAM", plan.biggest_datagram))
+        for module in (partials, resuming):
+            patches.enter_context(mock.patch.object(module, "WORTH", WORTH_KEEPING))
         if not plan.timers:
             patches.enter_context(mock.patch.object(SessionTimer, "agreed_by_us", return_value=None))
         yield
