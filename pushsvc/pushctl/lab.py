@@ -2,7 +2,9 @@
 
 with Lab(directory) as lab:
     lab.start()
-    lab.sender.api.post(...)            # to lab.receiver.uri
+    lab.sender.api.post(...)            # to lab.target
+
+With a core, a real Kamailio stands between the two: the receiver registers there, and every request passes it.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from pushsvc.pushctl.certificates import Authority
-from pushsvc.pushctl.daemon import Daemon, Role
+from pushsvc.pushctl.core import DOMAIN, Core
+from pushsvc.pushctl.daemon import LOOK_EVERY, Daemon, DaemonFailed, Role
 from pushsvc.pushctl.exits import CommandFailed, Exit
 
 MARK = ".pushsvc-lab"  # a folder that has it was made by a lab, and a later lab may clear it
@@ -51,32 +55,56 @@ max_size = {max_size}
 IDENTITY: Mapping[Role, str] = {"sender": "sip:push@127.0.0.1", "receiver": "sip:alice@127.0.0.1"}
 OWN: Mapping[Role, str] = {"sender": SENDER, "receiver": RECEIVER}
 GIB = 1 << 30
+REGISTERED_WITHIN = 60.0  # seconds; a first failure is followed by up to 30 of waiting
+# Users of the core, and their passwords: good for loopback, for a week.
+USERS: Mapping[Role, str] = {"sender": "push", "receiver": "alice"}
+PASSWORDS = {"push": "word-of-push", "alice": "word-of-alice", "bob": "word-of-bob"}
 
 
 class Lab:
     """Both daemons, below one folder. Whatever happens, leaving the context stops both.
 
     `max_size` is the largest content in octets; `settings` are configuration keys with TOML values for
-    each role. Raises CommandFailed when `directory` holds something that no lab made.
+    each role; `core` is the transport over which both reach a core ("udp", "tcp", "tls"), None: there is none. Raises
+    CommandFailed when `directory` holds something that no lab made.
     """
 
     def __init__(
-        self, directory: Path, *, max_size: int = GIB, settings: Mapping[Role, Mapping[str, str]] | None = None
+        self,
+        directory: Path,
+        *,
+        max_size: int = GIB,
+        settings: Mapping[Role, Mapping[str, str]] | None = None,
+        core: str | None = None,
     ) -> None:
         self.directory = directory.resolve()
         _clear(self.directory)
         authority = Authority.fresh()
         self.ca = authority.write(self.directory / "ca.pem")
+        self.core = None if core is None else Core.fresh(self.directory / "core", PASSWORDS, authority)
+        self._by_core = core or ""
         wanted = settings or {}
         self.receiver = self._prepared("receiver", authority, max_size, wanted.get("receiver", {}))
         self.sender = self._prepared("sender", authority, max_size, wanted.get("sender", {}))
 
     def start(self) -> None:
-        """Start both and wait for both. Raises DaemonFailed."""
+        """Start both and wait for both; the core before them. Raises CommandFailed."""
+        if self.core is not None:
+            self.core.start()
         self.receiver.start()
         self.sender.start()
         self.receiver.wait_until_ready()
         self.sender.wait_until_ready()
+        if self.core is not None:
+            self.wait_until_registered()
+
+    def wait_until_registered(self) -> None:
+        """Until the core knows where the receiver is. Raises CommandFailed."""
+        end = time.monotonic() + REGISTERED_WITHIN
+        while not self.receiver.api.get("v1", "account")["registered"]:
+            if time.monotonic() > end:
+                raise DaemonFailed(self.receiver, f"was not registered within {REGISTERED_WITHIN:.0f} s")
+            time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
         """Stop both, the sender first. Raises CommandFailed when one of them did not end as it should."""
@@ -85,6 +113,13 @@ class Lab:
         if bad:
             words = ", ".join(f"push-{role} exited with {code}" for role, code in bad.items())
             raise CommandFailed(words, Exit.SOFTWARE)
+        if self.core is not None:
+            self.core.stop()
+
+    @property
+    def target(self) -> str:
+        """The SIP URI to push to: the receiver's, or the user's that is registered."""
+        return self.receiver.uri if self.core is None else f"sip:{USERS['receiver']}@{DOMAIN}"
 
     def __enter__(self) -> Lab:
         return self
@@ -93,6 +128,8 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with ExitStack() as both:  # the second also when the first is interrupted
+            if self.core is not None:
+                both.callback(self.core.stop)
             both.callback(self.receiver.stop)
             both.callback(self.sender.stop)
 
@@ -101,7 +138,7 @@ class Lab:
         directory.mkdir()
         certificate, private_key = directory / "certificate.pem", directory / "key.pem"
         authority.issue(f"push-{role}", certificate, private_key)
-        daemon = Daemon(role, directory, dict(settings))
+        daemon = Daemon(role, directory, {**self._at_the_core(role, directory), **settings})
         template = SHARED + OWN[role]
         # JSON writes a string as TOML reads it.
         paths = {"certificate": certificate, "private_key": private_key, "ca": self.ca}
@@ -109,6 +146,23 @@ class Lab:
         daemon.config.write_text(template.format(identity=IDENTITY[role], max_size=max_size, **quoted))
         daemon.state.mkdir(mode=0o700)
         return daemon
+
+    def _at_the_core(self, role: Role, directory: Path) -> Mapping[str, str]:
+        if self.core is None:
+            return {}
+        user, secret = USERS[role], directory / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(PASSWORDS[user])
+        settings = {
+            "sip.identity": json.dumps(f"sip:{user}@{DOMAIN}"),
+            "sip.listen": json.dumps([f"{transport}:127.0.0.1:0" for transport in ("udp", "tcp", "tls")]),
+            "sip.outbound_proxy": json.dumps(self.core.uri(self._by_core)),
+            "sip.auth_password": f"{{file = {json.dumps(str(secret))}}}",
+        }
+        if role == "receiver":
+            settings["registration.registrar"] = json.dumps(f"sip:{DOMAIN}")
+            settings["sip.trusted_peers"] = '["127.0.0.1/32"]'
+        return settings
 
 
 def _clear(directory: Path) -> None:

@@ -36,8 +36,8 @@ def until(look: Callable[[], Result | None], what: str, patience: float = PATIEN
 class LabCase(SynchronousTestCase):
     """A lab that is stopped whatever happens."""
 
-    def lab(self, settings: Mapping[Role, Mapping[str, str]] | None = None) -> Lab:
-        lab = Lab(Path(self.mktemp()), settings=settings)
+    def lab(self, settings: Mapping[Role, Mapping[str, str]] | None = None, core: str | None = None) -> Lab:
+        lab = Lab(Path(self.mktemp()), settings=settings, core=core)
         self.addCleanup(lab.__exit__, None, None, None)
         lab.start()
         return lab
@@ -45,7 +45,7 @@ class LabCase(SynchronousTestCase):
     def submit(self, lab: Lab, octets: bytes, name: str = "file.bin", **headers: str) -> str:
         """Submit one raw content; the push's id."""
         fields = {
-            "Push-To": lab.receiver.uri,
+            "Push-To": lab.target,
             "Push-Name": name,
             **{k.replace("_", "-"): v for k, v in headers.items()},
         }
