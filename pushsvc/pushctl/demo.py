@@ -50,18 +50,33 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 @click.option(
     "--directory", type=click.Path(path_type=Path), help="Keep everything below this folder; else it is thrown away."
 )
+@click.option(
+    "--core", type=click.Choice(["kamailio"]), help="Put a real Kamailio between the two, which has to be installed."
+)
+@click.option(
+    "--transport", type=click.Choice(["udp", "tcp", "tls"]), default="tcp", help="With --core: how both reach it."
+)
 @pass_session
-def lab(session: Session, file: Path | None, demo: bool, size: int | None, directory: Path | None) -> int:
+def lab(
+    session: Session,
+    file: Path | None,
+    demo: bool,
+    size: int | None,
+    directory: Path | None,
+    core: str | None,
+    transport: str,
+) -> int:
     """Start a real push-receiver and a real push-sender on loopback, with certificates of their own."""
+    by = transport if core else None
     if not demo and (file or size):
         raise click.UsageError("FILE and --size are for --demo.")
     if file and size:
         raise click.UsageError("either FILE or --size.")
     with _terminated_in_order(), _folder(directory) as folder:
         if not demo:
-            return _stay_up(Lab(folder), session.output)
+            return _stay_up(Lab(folder, core=by), session.output)
         with (
-            Lab(folder, max_size=max(GIB, size or 0, _size_of(file))) as system,
+            Lab(folder, max_size=max(GIB, size or 0, _size_of(file)), core=by) as system,
             _subject(file, size, system) as subject,
         ):
             return _demonstrate(system, subject, session.output)
@@ -71,7 +86,9 @@ def _stay_up(system: Lab, output: Output) -> int:
     with system, contextlib.suppress(KeyboardInterrupt):
         system.start()
         output.say(f"push-sender:    {system.sender.api.url}\npush-receiver:  {system.receiver.api.url}")
-        output.say(f"try:            pushctl --url {system.sender.api.url} push '{system.receiver.uri}' -m hello")
+        if system.core is not None:
+            output.say(f"Kamailio:       {system.core.uri()}")
+        output.say(f"try:            pushctl --url {system.sender.api.url} push '{system.target}' -m hello")
         output.say(f"then:           pushctl --url {system.receiver.api.url} inbox\nCtrl-C stops both.")
         while system.sender.alive and system.receiver.alive:
             time.sleep(LOOK_EVERY)
@@ -83,9 +100,9 @@ def _demonstrate(system: Lab, subject: Path, output: Output) -> int:
     """One push from file to inbox; raises CommandFailed at the first thing that does not hold."""
     attachment = Attachment.of(subject)
     system.start()
-    output.say(f"push-receiver is up: {system.receiver.uri}\npush-sender is up:   {system.sender.api.url}")
+    output.say(f"push-receiver is up: {system.target}\npush-sender is up:   {system.sender.api.url}")
     output.say(f"pushing {printable(subject.name)}, {size_words(attachment.size)}, {attachment.type}")
-    wanted = {"to": [system.receiver.uri], "title": "pushsvc demo"}
+    wanted = {"to": [system.target], "title": "pushsvc demo"}
     with watcher(output.console(), output.say) as watch:
         submitted = submit(system.sender.api, wanted, [attachment], watch)
         done = follow(system.sender.api, submitted, watch, DEADLINE + attachment.size / SLOWEST)

@@ -29,6 +29,21 @@ class Preparation(SynchronousTestCase):
             self.assertEqual(config.tls.ca, system.ca)
         self.assertEqual((sender.queue.max_content, receiver.accept.max_size), (5 << 30, 5 << 30))
 
+    def test_behind_a_core_both_speak_to_it(self) -> None:
+        """With passwords in files that nobody else reads, and the core's word for who calls."""
+        system = Lab(self.folder, core="tls")
+        sender = load_sender(system.sender.config, [f"{key}={value}" for key, value in system.sender.settings.items()])
+        receiver = load_receiver(
+            system.receiver.config, [f"{key}={value}" for key, value in system.receiver.settings.items()]
+        )
+        assert system.core is not None
+        for config in (sender, receiver):
+            self.assertEqual(str(config.sip.outbound_proxy), system.core.uri("tls"))
+            self.assertTrue(config.sip.auth_password)
+        self.assertEqual(str(receiver.registration.registrar), "sip:push.test")
+        self.assertEqual(system.target, str(receiver.sip.identity))
+        self.assertEqual((system.directory / "sender" / "password").stat().st_mode & 0o777, 0o600)
+
     def test_former_lab_is_cleared(self) -> None:
         """The second demo starts as clean as the first."""
         Lab(self.folder)
