@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 
 from pushsvc import push, sdp
+from pushsvc.digest import Account
 from pushsvc.msrp.chunk import Send
 from pushsvc.net.identity import Identity
 from pushsvc.net.locate import Locator
@@ -19,7 +20,6 @@ from pushsvc.net.observer import Observer, Observers
 from pushsvc.net.tls import Tls
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
-from pushsvc.sip.digest import Account
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
 from tests.identities import identity_of

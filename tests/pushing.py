@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from pushsvc import push
 from pushsvc.config.receiver import Rule
+from pushsvc.digest import Account
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
 from pushsvc.receiver.decisions import Change, Decisions, Pending
@@ -27,7 +28,6 @@ from pushsvc.sender.job import AttemptResult, ContentFile, Job
 from pushsvc.sender.lingering import Lingering
 from pushsvc.sender.traces import Traces
 from pushsvc.sender.ways import Ways
-from pushsvc.sip.digest import Account
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
 from tests.sim import Network

@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import pushsvc
 
-PURE = frozenset({"errors", "machine", "sip", "msrp", "sdp", "push"})
+PURE = frozenset({"errors", "machine", "quoting", "digest", "sip", "msrp", "sdp", "push"})
 WORLD = frozenset({"twisted", "zope", "socket", "time", "random", "secrets", "os"})
 ROLES = frozenset({"sender", "receiver"})
 ROLE_FLOORS = frozenset(
-    {"errors", "machine", "sip", "sdp", "push", "net", "sessions", "config", "ops", "api", "wiring"}
+    {"errors", "machine", "digest", "sip", "sdp", "push", "net", "sessions", "config", "ops", "api", "wiring"}
 )
 FOR_SERVICES = frozenset({"net", "wiring"})  # inside a role only its service.py builds things of these
 
@@ -22,12 +22,14 @@ FOR_SERVICES = frozenset({"net", "wiring"})  # inside a role only its service.py
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "machine": frozenset(),
-    "sip": frozenset({"errors", "machine"}),
-    "msrp": frozenset({"errors", "machine"}),
+    "quoting": frozenset(),
+    "digest": frozenset({"quoting"}),
+    "sip": frozenset({"errors", "machine", "quoting", "digest"}),
+    "msrp": frozenset({"errors", "machine", "quoting", "digest"}),
     "sdp": frozenset({"errors", "msrp"}),
     "push": frozenset({"errors", "machine", "sip", "msrp", "sdp"}),
-    "net": frozenset({"errors", "machine", "sip", "msrp"}),
-    "sessions": frozenset({"errors", "machine", "sip", "msrp", "sdp", "net"}),
+    "net": frozenset({"errors", "machine", "digest", "sip", "msrp"}),
+    "sessions": frozenset({"errors", "machine", "quoting", "sip", "msrp", "sdp", "net"}),
     "config": frozenset({"errors", "sip", "msrp"}),
     "ops": frozenset({"errors", "config"}),
     "api": frozenset({"errors", "ops"}),

@@ -14,6 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from pushsvc.digest import Account
 from pushsvc.errors import BadMessage, DeliveryError, TimedOut, Unreachable
 from pushsvc.machine import Tokens
 from pushsvc.net.ailing import Ailing
@@ -26,7 +27,6 @@ from pushsvc.net.sip_transport import UdpTransport
 from pushsvc.net.tls import Tls
 from pushsvc.sip.codec import encode
 from pushsvc.sip.credentials import CHALLENGED, Attempt, Credentials
-from pushsvc.sip.digest import Account
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to

@@ -6,7 +6,7 @@ import re
 
 from pushsvc.errors import Refused
 from pushsvc.net.user_agent import Exchange
-from pushsvc.sip.headers import unquoted
+from pushsvc.quoting import unquoted
 from pushsvc.sip.message import Response
 from pushsvc.sip.retry_after import retry_after_of
 

@@ -7,8 +7,9 @@ import re
 import attrs
 
 from pushsvc.errors import BadMessage, Misuse
+from pushsvc.quoting import TOKEN
 from pushsvc.sip.header_names import header_key
-from pushsvc.sip.headers import CONTROL, TOKEN, Field, Headers, is_sendable, unfolded
+from pushsvc.sip.headers import CONTROL, Field, Headers, is_sendable, unfolded
 from pushsvc.sip.message import Message, Request, Response
 from pushsvc.sip.rejection import rejection
 from pushsvc.sip.uri import SipUri, parse_uri

@@ -1,11 +1,12 @@
-"""Which challenges are answered, and for how long an answer is used again (RFC 3261 §22). The digest is in `digest`."""
+"""Which challenges are answered, and for how long an answer is used again (RFC 3261 §22). Digests are in `digest`."""
 
 from __future__ import annotations
 
 import attrs
 
+from pushsvc.digest import Account, Challenge
 from pushsvc.machine import Tokens
-from pushsvc.sip.digest import ANSWERED_BY, Account, Challenge, challenges_of
+from pushsvc.sip.challenges import ANSWERED_BY, challenges_of
 from pushsvc.sip.header_names import header_key
 from pushsvc.sip.headers import CSeq, Field, Headers
 from pushsvc.sip.message import Request, Response

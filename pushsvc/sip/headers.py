@@ -10,6 +10,7 @@ from functools import lru_cache
 import attrs
 
 from pushsvc.errors import BadMessage, Misuse
+from pushsvc.quoting import QUOTED, TOKEN, quoted, split_list, unquoted
 from pushsvc.sip.header_names import KEYS, header_key
 from pushsvc.sip.uri import (
     HOST,
@@ -26,20 +27,15 @@ from pushsvc.sip.uri import (
 Field = tuple[str, str]
 _Index = tuple[dict[str, str], set[str]]
 
-TOKEN = r"A-Za-z0-9\-_.!%*+`'~"
-"""The characters of a token (RFC 3261 §25.1), for use within a pattern's brackets."""
-
 CONTROL = r"\x00-\x08\x0a-\x1f\x7f"
 """The control octets that no header may carry as they are, for use within a pattern's brackets."""
 
-_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _CLEAN_QUOTED = rf'"[^"\\{CONTROL}]*+(?:\\[^{CONTROL}][^"\\{CONTROL}]*+)*+"'
 _VALUE = r'[^\x00-\x20\x7f",;<>\\]++'
 _SPACE = r"[ \t]*+"
 _is_token = re.compile(rf"[{TOKEN}]++").fullmatch
 _unfit = re.compile(rf"[{CONTROL}\ud800-\udc7f\udd00-\udfff]").search
 _controls = re.compile(rf"[{CONTROL}]").sub
-_item = re.compile(rf'(?:[^,"<]++|{_QUOTED}|<[^>]*+>|["<].*+)++', re.DOTALL).findall
 _one_parameter = re.compile(rf";([{TOKEN}]++)(?:=({_CLEAN_QUOTED}|{_VALUE}))?+").fullmatch
 _parameter = re.compile(
     rf"{_SPACE};{_SPACE}([{TOKEN}]++)(?:{_SPACE}={_SPACE}({_CLEAN_QUOTED}|{_VALUE}))?+{_SPACE}"
@@ -51,12 +47,11 @@ _via = re.compile(
     rf"[ \t]++({HOST})(?:{_SPACE}:{_SPACE}([0-9]{{1,5}}))?+{_SPACE}(.*+)"
 ).fullmatch
 _name_addr = re.compile(
-    rf"{_SPACE}(?:({_QUOTED}){_SPACE}|([{TOKEN} \t\x80-\U0010ffff]*+))<([^\x00-\x20<>\"]++)>{_SPACE}(.*+)"
+    rf"{_SPACE}(?:({QUOTED}){_SPACE}|([{TOKEN} \t\x80-\U0010ffff]*+))<([^\x00-\x20<>\"]++)>{_SPACE}(.*+)"
 ).fullmatch
 _addr_spec = re.compile(rf"{_SPACE}([^\x00-\x20<>\",;?]++){_SPACE}(.*+)").fullmatch
 _cseq = re.compile(rf"([0-9]{{1,10}})[ \t]++([{TOKEN}]++)").fullmatch
 _set = object.__setattr__  # how a frozen value keeps what it has found out about itself
-_quoted_pair = re.compile(r"\\(.)", re.DOTALL).sub
 
 
 def _as_tuple(fields: Iterable[Field]) -> tuple[Field, ...]:
@@ -283,15 +278,6 @@ def unfolded(text: str) -> str:
     return _fold(" ", text)
 
 
-def split_list(text: str) -> list[str]:
-    """The items of a comma list, empty ones left out; commas within quotes and angle brackets do not count.
-
-    What follows a quote or a bracket that never ends is one item: it is refused by whoever reads it.
-    """
-    items = _item(text) if '"' in text or "<" in text else text.split(",")
-    return [stripped for item in items if (stripped := item.strip(" \t"))]
-
-
 def parse_parameters(text: str) -> Parameters:
     """Read `;name=value;name="quoted";name`, blanks allowed. Raises BadMessage."""
     if not text:
@@ -308,21 +294,6 @@ def parse_parameters(text: str) -> Parameters:
         pairs.append((found[1], found[2]))
         position = found.end()
     return tuple(pairs)
-
-
-def quoted(text: str) -> str:
-    """Text as a quoted-string (RFC 3261 §25.1)."""
-    if '"' in text or "\\" in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
-
-
-def unquoted(text: str) -> str:
-    """The text of a quoted-string; other text as it is."""
-    if text[:1] != '"':
-        return text
-    inner = text[1:-1]
-    return _quoted_pair(r"\1", inner) if "\\" in inner else inner
 
 
 def is_sendable(text: str) -> bool:

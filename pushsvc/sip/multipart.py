@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import attrs
 
 from pushsvc.errors import BadMessage, Misuse
-from pushsvc.sip.headers import CONTROL, TOKEN, Field, Headers, parse_parameters, unfolded, unquoted
+from pushsvc.quoting import TOKEN, unquoted
+from pushsvc.sip.headers import CONTROL, Field, Headers, parse_parameters, unfolded
 from pushsvc.sip.uri import Parameters, find_parameter
 
 MAX_PARTS = 16  # of one multipart: a description and the icons of eight files fit almost twice

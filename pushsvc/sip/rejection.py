@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pushsvc.errors import BadMessage
+from pushsvc.quoting import TOKEN, split_list
 from pushsvc.sip.header_names import header_key
-from pushsvc.sip.headers import TOKEN, Address, CSeq, Field, Headers, Via, is_sendable, split_list, unfolded
+from pushsvc.sip.headers import Address, CSeq, Field, Headers, Via, is_sendable, unfolded
 from pushsvc.sip.message import MANDATORY, Core, Response, reason_phrase
 from pushsvc.sip.uri import HOST, OpaqueUri
 

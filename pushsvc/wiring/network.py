@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from pushsvc.config.shared import ClientCertificate, Config, Setup
 from pushsvc.config.values import Listen
+from pushsvc.digest import Account
 from pushsvc.errors import ConfigError, ConfigErrors
 from pushsvc.machine import Tokens
 from pushsvc.net.identity import Identity, load_identity, self_signed
@@ -24,7 +25,6 @@ from pushsvc.net.tls import Tls
 from pushsvc.net.tokens import RandomTokens
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
-from pushsvc.sip.digest import Account
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.unbuilt import ignored

@@ -7,12 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
+from pushsvc.digest import Account
 from pushsvc.errors import Refused, Withdrawn
 from pushsvc.net.observer import Direction
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sessions import Session, opening_request
 from pushsvc.sip.credentials import MAX_ROUNDS, credentials_of
-from pushsvc.sip.digest import Account
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request

@@ -8,11 +8,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.digest import Account
 from pushsvc.errors import Refused, Unreachable
 from pushsvc.net import user_agent
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Ended
-from pushsvc.sip.digest import Account
 from tests.agents import Octets
 from tests.conversations.case import ALICE, BOB, NOTICE, Said
 from tests.conversations.core import CORE, ROUTE, Core, Gate

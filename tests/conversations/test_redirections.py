@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pushsvc.digest import Account
 from pushsvc.errors import Refused
 from pushsvc.sender.job import FileState
 from pushsvc.sender.outcome import RetryPolicy, State, judge
 from pushsvc.sip.credentials import credentials_of
-from pushsvc.sip.digest import Account
 from pushsvc.sip.message import Request, Response, reply_to
 from tests.agents import Agent
 from tests.conversations.case import BOB, NOTICE, TO_BOB, ConversationCase, intercept

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.digest import Account
 from pushsvc.net.registering import Binding, Registering, Status
 from pushsvc.net.sip_transport import PING, PING_SECONDS, PONG, PONG_SECONDS
 from pushsvc.sip.codec import StreamParser, encode
-from pushsvc.sip.digest import Account
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.registration import AFTER_A_LOSS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone
 
+from pushsvc.digest import Account
 from pushsvc.errors import TimedOut, Unreachable
 from pushsvc.net.ailing import REST
 from pushsvc.net.sip_transport import IDLE_SECONDS
 from pushsvc.sip.codec import StreamParser, encode
-from pushsvc.sip.digest import Account
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response
 from tests.net.sides import BOB, CAROL, PORT, AgentTest, Side

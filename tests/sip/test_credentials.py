@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.digest import Account
 from pushsvc.sip.credentials import MAX_INVITES, MAX_ROUNDS, Attempt, Credentials, credentials_of
-from pushsvc.sip.digest import Account
 from pushsvc.sip.message import Request, Response
 from tests.sip.values import make_request, make_response
 from tests.tokens import CountedTokens

@@ -16,9 +16,6 @@ from pushsvc.sip.headers import (
     Headers,
     Via,
     parse_parameters,
-    quoted,
-    split_list,
-    unquoted,
 )
 from pushsvc.sip.uri import REMEMBERED, OpaqueUri, SipUri
 from tests.sip.strategies import addresses, cseqs, modest, vias
@@ -117,31 +114,10 @@ class HeadersTests(SynchronousTestCase):
             self.assertEqual(Headers([("Subject", value)]).get("s"), value)
 
 
-class ListTests(SynchronousTestCase):
-    def test_commas_in_quotes_and_brackets_do_not_split(self) -> None:
-        """[D-SIP-4] `"Bell, Alexander" <sip:a,b@c>` is one person."""
-        self.assertEqual(
-            split_list('"Bell, \\", A" <sip:a,b@c>;x="1,2" ,\t<sip:d> , e;f=g,, '),
-            ['"Bell, \\", A" <sip:a,b@c>;x="1,2"', "<sip:d>", "e;f=g"],
-        )
-        self.assertEqual(split_list("timer, 100rel"), ["timer", "100rel"])
-        self.assertEqual(split_list(""), [])
-
-    def test_what_never_ends_is_one_item(self) -> None:
-        """So that it is refused where it is read, and not taken apart into something valid."""
-        self.assertEqual(split_list('<sip:a>, "x, <sip:b>, y'), ["<sip:a>", '"x, <sip:b>, y'])
-        self.assertEqual(split_list("a, <sip:b, c"), ["a", "<sip:b, c"])
-
-    @modest
-    @given(st.text('a"<>\\, ', max_size=40))
-    def test_any_text_is_split_somehow(self, text: str) -> None:
-        for item in split_list(text):
-            self.assertIn(item, text)
-
+class Nonsense(SynchronousTestCase):
     def test_long_nonsense_takes_no_time(self) -> None:
         """A pattern that tries again from every octet needs minutes for these."""
         for text in ('"' * 60001, "<" * 60000, '"\\' * 30000, ('"a' * 30001) + "\\", "," * 60000, " " * 60000):
-            split_list(text)
             self.read_somehow(text)
             self.read_somehow(f"<sip:a@b>;x={text}")
             self.read_somehow(f"<sip:a@b>{text};")
@@ -166,11 +142,6 @@ class ParametersTests(SynchronousTestCase):
         for text in (";", ";;a", "a", ";a=", ";a=b c", ";a,b", ';a="b', ';a="b"c', ";a=<b>", ";\u0661=a"):
             self.assertRaises(BadMessage, parse_parameters, text)
         self.assertRaises(BadMessage, parse_parameters, ';a="\\\x00"')
-
-    def test_quoting(self) -> None:
-        for text in ("", "plain", 'with "quotes"', "back\\slash\\"):
-            self.assertEqual(unquoted(quoted(text)), text)
-        self.assertEqual(unquoted("token"), "token")
 
 
 class ViaTests(SynchronousTestCase):

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Msrp, Sip
 from pushsvc.config.values import Listen, Secret
+from pushsvc.digest import Account
 from pushsvc.errors import ConfigErrors
 from pushsvc.net.observer import Observers
-from pushsvc.sip.digest import Account
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.network import Network, Product, account_of
 from tests import sim

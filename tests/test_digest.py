@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.digest import Account, Challenge, directives_in
+from pushsvc.sip.challenges import MAX_CHALLENGES, challenges_of
 from pushsvc.sip.codec import parse
 from pushsvc.sip.credentials import credentials_of
-from pushsvc.sip.digest import MAX_CHALLENGES, Account, Challenge, challenges_of
 from pushsvc.sip.headers import is_sendable
 from pushsvc.sip.message import Request, Response
 from tests.sip.strategies import modest
 from tests.sip.values import make_request, make_response
 
-FLOW = Path(__file__).parent.parent / "wire" / "flow14"
+FLOW = Path(__file__).parent / "wire" / "flow14"
 MUFASA = Account("Mufasa", "Circle of Life")
 CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
 
@@ -102,6 +103,21 @@ class Answers(SynchronousTestCase):
             challenge = challenges_of(response)[0]
             answer = challenge.answer(account, request.method, str(request.uri), cnonce, count)
             self.assertEqual([(challenge.header, answer)], credentials_of(request))
+
+    def test_a_server_that_knows_the_password_proves_it(self) -> None:
+        """RFC 7616 §3.5, with the values of the exchange with an MSRP relay in the specification (E.13)."""
+        (challenge,) = read('Digest realm="relay.example.com", nonce="K82hB8Q5RbJkEcXSgawYFZUF", qop="auth"')
+        account, uri = Account("device1", "relay-secret"), "msrps://device1@relay.example.com:2855;tcp"
+        answer = challenge.answer(account, "AUTH", uri, "XLeduj94TH9S", 1)
+        self.assertEqual(response_in(answer), "d61d22782ef80ae59e59c68ade540f76")
+        self.assertEqual(challenge.proof(account, uri, "XLeduj94TH9S", 1), "32caa126fe6e06576e2bf8e1e856457e")
+        without = challenge.answer(account, "AUTH", uri, "XLeduj94TH9S", 1, with_uri=False)
+        self.assertEqual(without, answer.replace(f'uri="{uri}", ', ""))
+
+    def test_directives_without_a_scheme(self) -> None:
+        """As Authentication-Info has them."""
+        expected = {"rspauth": "3,2", "cnonce": "a", "nc": "00000001"}
+        self.assertEqual(directives_in('rspauth="3,2", cnonce=a, ==, nc=00000001'), expected)
 
     def test_what_is_quoted_is_quoted_again(self) -> None:
         """A quote in a realm ends no header of ours early."""

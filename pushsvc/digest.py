@@ -1,6 +1,7 @@
 """Digest access authentication (RFC 7616, RFC 8760): challenges as they come, and the answer to one.
 
-Which challenges an account answers, and how often, is in `credentials`.
+SIP and MSRP relays use the same. Which challenges are answered, and how often, is in `sip.credentials` and
+`msrp.authorization`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from pushsvc.sip.headers import TOKEN, quoted, split_list, unquoted
-from pushsvc.sip.message import Response
-
-MAX_CHALLENGES = 16  # of one response: a chain of proxies, each with every algorithm there is
-
-ANSWERED_BY = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-Authorization"}
-"""Which header a challenge comes in, and which one its answer goes out in (RFC 3261 §22.2, §22.3)."""
+from pushsvc.quoting import TOKEN, quoted, split_list, unquoted
 
 _HASHES = {
     name: ours
@@ -90,22 +85,18 @@ class Challenge:
     def _is_session(self) -> bool:
         return self.algorithm.upper().endswith(_SESSION)
 
-    def answer(self, account: Account, method: str, uri: str, cnonce: str, count: int) -> str:
+    def answer(self, account: Account, method: str, uri: str, cnonce: str, count: int, *, with_uri: bool = True) -> str:
         """The value of its header, for a challenge that is supported. `count`: requests with this nonce, this included.
 
         One nonce, one cnonce: with it the `-sess` algorithms have one session key as well (RFC 7616 §3.4.2).
+        `with_uri` False leaves the uri unsaid; it is hashed all the same.
         """
-        secret = self._hashed(account.user, self.realm, account.password)
-        if self._is_session:
-            secret = self._hashed(secret, self.nonce, cnonce)
-        request = self._hashed(method, uri)
-        guarded = (f"{count:08x}", cnonce, "auth") if self.qop else ()
-        response = self._hashed(secret, self.nonce, *guarded, request)
+        response = self._digest(account, method, uri, cnonce, count)
         directives = [
             f"username={quoted(account.user)}",
             f"realm={quoted(self.realm)}",
             f"nonce={quoted(self.nonce)}",
-            f"uri={quoted(uri)}",
+            *([f"uri={quoted(uri)}"] if with_uri else []),
             *([f"algorithm={self.algorithm}"] if self.algorithm else []),
             f'response="{response}"',
             *([f"qop=auth, nc={count:08x}", f"cnonce={quoted(cnonce)}"] if self.qop else []),
@@ -113,19 +104,35 @@ class Challenge:
         ]
         return f"Digest {', '.join(directives)}"
 
+    def proof(self, account: Account, uri: str, cnonce: str, count: int) -> str:
+        """The `rspauth` of a server that knows the password, too (RFC 7616 §3.5)."""
+        return self._digest(account, "", uri, cnonce, count)
+
+    def _digest(self, account: Account, method: str, uri: str, cnonce: str, count: int) -> str:
+        secret = self._hashed(account.user, self.realm, account.password)
+        if self._is_session:
+            secret = self._hashed(secret, self.nonce, cnonce)
+        guarded = (f"{count:08x}", cnonce, "auth") if self.qop else ()
+        return self._hashed(secret, self.nonce, *guarded, self._hashed(method, uri))
+
     def _hashed(self, *parts: str) -> str:
         octets = ":".join(parts).encode("utf-8", "surrogateescape")
         return hashlib.new(_HASHES[self._hash], octets, usedforsecurity=False).hexdigest()
 
 
-def challenges_of(response: Response) -> list[Challenge]:
-    """Every Digest challenge of a response that can be read, in its order. Other schemes are passed over."""
-    found = [
-        Challenge.read(answer, directives)
-        for name, answer in ANSWERED_BY.items()
-        for directives in _read(response.headers.all(name))
-    ]
-    return [challenge for challenge in found if challenge is not None][:MAX_CHALLENGES]
+def challenges_in(values: Iterable[str], header: str) -> list[Challenge]:
+    """Every Digest challenge that can be read in these fields, in their order; `header` is what answers them.
+
+    Other schemes are passed over.
+    """
+    found = [Challenge.read(header, directives) for directives in _read(values)]
+    return [challenge for challenge in found if challenge is not None]
+
+
+def directives_in(value: str) -> Directives:
+    """The directives of an Authentication-Info field, without quotes; what cannot be read is left out."""
+    found = [_parts(item) for item in split_list(value)]
+    return {name: text for _, name, text in found if name is not None and name != _BROKEN}
 
 
 def _read(values: Iterable[str]) -> list[Directives]:
