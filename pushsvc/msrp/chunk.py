@@ -124,13 +124,14 @@ class Report:
 
 @attrs.frozen
 class Reply:
-    """The answer to one request: "response" is the word of SIP here."""
+    """The answer to one request: "response" is the word of SIP here. `headers` are all but the paths."""
 
     transaction_id: str
     to_path: Path
     from_path: Path
     status: int
     comment: str = ""
+    headers: Fields = ()
 
 
 @attrs.frozen
@@ -196,7 +197,7 @@ def _lines(head: Head) -> tuple[str, list[tuple[str, str]], bool]:
             status = f"000 {head.status:03} {head.comment}".rstrip(" ")
             return f"{prefix}REPORT", [*_message_fields(head), ("Status", status)], False
         case Reply():
-            return f"{prefix}{head.status:03} {head.comment}".rstrip(" "), [], False
+            return f"{prefix}{head.status:03} {head.comment}".rstrip(" "), list(head.headers), False
         case OtherRequest():
             return f"{prefix}{head.method}", list(head.headers), False
 

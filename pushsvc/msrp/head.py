@@ -55,7 +55,7 @@ def read_head(block: bytes, max_fields: int, max_line: int) -> Head:
         return _report(transaction_id, fields)
     headers = _read(fields, method or "")
     if method is None:
-        return Reply(transaction_id, headers.to_path, headers.from_path, int(status), comment or "")
+        return Reply(transaction_id, headers.to_path, headers.from_path, int(status), comment or "", headers.others)
     return OtherRequest(transaction_id, method, headers.to_path, headers.from_path, headers.others)
 
 
