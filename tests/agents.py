@@ -15,6 +15,7 @@ from pushsvc.net.identity import Identity
 from pushsvc.net.locate import Locator
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer, Observers
 from pushsvc.net.tls import Tls
@@ -91,6 +92,7 @@ class Agent:
         names: dict[str, list[str]] | None = None,
         max_sessions: int = 2000,
         account: Account | None = None,
+        relay: Relay | None = None,
         **floors: Any,
     ) -> None:
         self.network = network
@@ -103,7 +105,7 @@ class Agent:
         self.settings = Settings()
         self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, address, account=account)
         self.tls = tls or Tls(identity or identity_of(name))
-        settings = MsrpSettings(transfer=transfer or Transfer())
+        settings = MsrpSettings(transfer=transfer or Transfer(), relay=relay)
         self.msrp = MsrpEndpoint(
             self.host,
             self.tls,

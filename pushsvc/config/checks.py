@@ -132,8 +132,12 @@ def _msrp(config: Config) -> Iterator[Finding]:
         yield _finding("the window is smaller than one chunk", "raise it, or lower chunk", "msrp.window", "msrp.chunk")
     if msrp.relay and not msrp.relay.secure:
         yield _finding(f'"{msrp.relay}" is not over TLS', 'RFC 4976 §4: write "msrps://..."', "msrp.relay")
+    if msrp.relay and msrp.relay_password is None:
+        yield _finding("a relay asks for a password", "set relay_password", "msrp.relay", "msrp.relay_password")
     if msrp.relay_user and not msrp.relay:
         yield _finding("there is no relay for this user", "set relay", "msrp.relay_user", "msrp.relay")
+    if not msrp.relay_user.isprintable():
+        yield _finding(f"{show(msrp.relay_user)} cannot stand in a header", "", "msrp.relay_user")
 
 
 def _api(config: Config) -> Iterator[Finding]:

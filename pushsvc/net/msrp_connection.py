@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
-from pushsvc.msrp.chunk import Reply, Report, Send, encode, reply_to
+from pushsvc.msrp.chunk import OtherRequest, Reply, Report, Send, encode, reply_to
 from pushsvc.msrp.framer import Begun, Event, Framer, StreamBroken
 from pushsvc.net.msrp_hearing import Hearing, summary
 from pushsvc.net.msrp_session import MsrpSession
@@ -98,10 +98,14 @@ class MsrpConnection(StreamProtocol):
 
     # -- sessions (`msrp_session.Link`)
 
-    def attach(self, session: MsrpSession) -> None:
-        """Carry this session."""
+    def carry(self, session: MsrpSession) -> None:
+        """Stay open for this session, which has not begun."""
         self._sessions[session.id] = session
         self._life.idle.clear()
+
+    def attach(self, session: MsrpSession) -> None:
+        """Carry this session."""
+        self.carry(session)
         session.bound(self)
 
     def detach(self, session: MsrpSession) -> None:
@@ -119,7 +123,7 @@ class MsrpConnection(StreamProtocol):
             self._to_send.append(session)
         self._produce()
 
-    def transmit(self, head: Send | Reply | Report, session: MsrpSession) -> None:
+    def transmit(self, head: Send | Reply | Report | OtherRequest, session: MsrpSession) -> None:
         self._transmit(head, session.call_id)
 
     def abort(self, octets: bytes, session: MsrpSession) -> None:
@@ -182,7 +186,7 @@ class MsrpConnection(StreamProtocol):
         sessions, self._sessions = list(self._sessions.values()), {}
         self._endpoint.connection_lost(self)
         for session in sessions:
-            if session.link is self:  # the end of one may have ended others
+            if not session.is_over:  # the end of one may have ended others
                 session.connection_lost(why)
         if not self.ready.called:
             self.ready.errback(Failure(Unreachable(why, retry=not is_identity_failure(reason))))
@@ -272,7 +276,7 @@ class MsrpConnection(StreamProtocol):
                 self._observer.msrp(Direction.OUT, frame.summary, frame.size, session.call_id, self.peer)
                 self._write(frame.octets)
 
-    def _transmit(self, head: Send | Reply | Report, call_id: str) -> None:
+    def _transmit(self, head: Send | Reply | Report | OtherRequest, call_id: str) -> None:
         octets = encode(head)
         self._observer.msrp(Direction.OUT, summary(head), 0, call_id, self.peer)
         self._write(octets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -19,8 +19,9 @@ from pushsvc.net.admission import Admission
 from pushsvc.net.locate import Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_outward import Outward
+from pushsvc.net.msrp_relay import Relay, RelayClient
 from pushsvc.net.msrp_sending import Transfer
-from pushsvc.net.msrp_session import MsrpSession
+from pushsvc.net.msrp_session import AtRelay, MsrpSession
 from pushsvc.net.observer import Observer
 from pushsvc.net.tls import Tls, fingerprint, is_announced
 
@@ -38,6 +39,7 @@ class MsrpSettings:
     sha1_fingerprints: bool = False
     client_certificate_required: bool = False
     transfer: Transfer = Transfer()
+    relay: Relay | None = None
 
 
 class MsrpEndpoint:
@@ -65,6 +67,8 @@ class MsrpEndpoint:
         self._sessions: dict[str, MsrpSession] = {}
         self._connections: dict[MsrpConnection, Callable[[], None]] = {}
         self._outward = Outward(reactor, tls, resolve, settings.connect_timeout, self.make_connection)
+        relay = settings.relay
+        self._relay = None if relay is None else RelayClient(relay, self._outward, tokens, reactor)
         self._ports: list[IListeningPort] = []
         self._stopped: Deferred[None] | None = None
         self.addresses: dict[str, tuple[str, int]] = {}
@@ -120,14 +124,24 @@ class MsrpEndpoint:
 
     # -- sessions
 
+    def is_relayed(self, secure: bool) -> bool:
+        """Whether our relay carries such sessions: those in clear text it would not keep so (E.13, AUTH needs TLS)."""
+        return self._relay is not None and secure
+
     def host_and_port(self, secure: bool) -> tuple[str, int]:
-        """What to write into c= and m=: where we listen, or who we are and port 9 where we do not."""
+        """What to write into c= and m=: where our paths begin."""
+        if self._relay is not None and secure:
+            return self._relay.address
+        return self._where(secure)
+
+    def _where(self, secure: bool) -> tuple[str, int]:
+        """Where we listen, or who we are and port 9 where we do not."""
         host, port = self.addresses.get("tls" if secure else "tcp", ("", UNUSED_PORT))
         return self._advertise or host or next((h for h, _ in self.addresses.values()), "127.0.0.1"), port
 
     def open(self, call_id: str, *, secure: bool = True, active: bool = False) -> MsrpSession:
         """A new session with a path of its own, in which an `active` side names no port; `close` it when it is over."""
-        host, port = self.host_and_port(secure)
+        host, port = self._where(secure)
         own = MsrpUri(
             scheme="msrps" if secure else "msrp",
             host=f"[{host}]" if ":" in host else host,
@@ -137,6 +151,15 @@ class MsrpEndpoint:
         session = MsrpSession(own, call_id, self._reactor, self._tokens, self._settings.transfer)
         self._sessions[session.id] = session
         return session
+
+    async def reserve(self, sessions: Iterable[MsrpSession]) -> None:
+        """Have our relay carry these, where it is to: their paths lead through it then. Raises Unreachable.
+
+        One after the other, so that a relay that wants us not is asked once.
+        """
+        for session in sessions:
+            if self._relay is not None and session.own.secure:
+                await self._relay.reserve(session)
 
     def close(self, session: MsrpSession) -> None:
         """Forget the session: whatever still comes for it is answered 481."""
@@ -154,6 +177,11 @@ class MsrpEndpoint:
         """
         if self._stopped is not None:
             raise Withdrawn("the service is stopping")
+        if session.is_over:
+            raise Unreachable(session.why)
+        if session.relay is not None:
+            session.relay.bind()
+            return
         way = self._outward.way(session.peer_path[0], bool(session.fingerprints), session.anchor)
         connection = self._outward.shared(way)
         if connection is None or not self._is_peer(session, connection):  # a certificate may be newer than a connection
@@ -161,7 +189,7 @@ class MsrpEndpoint:
             if not self._is_peer(session, connection):
                 raise _not_the_announced(connection)
         if session.is_over:
-            raise Unreachable("the session was closed")
+            raise Unreachable(session.why)
         connection.attach(session)
 
     async def are_two_hosts(self, one: str, other: str) -> bool:
@@ -191,6 +219,8 @@ class MsrpEndpoint:
             return session
         if session.link is not None:
             return BOUND_ELSEWHERE
+        if session.relay is not None:
+            return self._bind_relayed(session, session.relay, connection)
         if not self._is_peer(session, connection):
             self._turn_away(session, connection)
             return NO_SESSION
@@ -210,6 +240,13 @@ class MsrpEndpoint:
         return connection
 
     # -- ours
+
+    def _bind_relayed(self, session: MsrpSession, relay: AtRelay, connection: MsrpConnection) -> MsrpSession | int:
+        """The relay is who may come for it, over the connection that it has."""
+        if relay.link is not connection:
+            return BOUND_ELSEWHERE
+        relay.bind()
+        return session
 
     def _is_peer(self, session: MsrpSession, connection: MsrpConnection) -> bool:
         """Requirements E.10 rules 2, 4 and 6: whether who is there is whom the session description announced."""

@@ -122,7 +122,7 @@ class Hearing:
             self._carrier.answer(reply_to(request, status, own=request.to_path[0]))
 
 
-def summary(head: Send | Reply | Report) -> str:
+def summary(head: Send | Reply | Report | OtherRequest) -> str:
     """A frame in a few words, for ladders and logs."""
     match head:
         case Send():
@@ -131,3 +131,5 @@ def summary(head: Send | Reply | Report) -> str:
             return f"REPORT {head.byte_range} {head.status}"
         case Reply():
             return f"{head.status} {head.comment}".rstrip()
+        case OtherRequest():
+            return head.method

@@ -38,6 +38,8 @@ class Way:
     """The peer's certificate is to be compared with a fingerprint; else its chain and name were checked (E.10)."""
     ours: bytes
     """The fingerprint of the certificate that we present: peers compare it, too."""
+    alone: str = ""
+    """Whose way this is, where it must not be shared."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -66,14 +68,17 @@ class Outward:
         self._open: dict[Way, MsrpConnection] = {}
         self._opening: dict[Way, _Opening] = {}
 
-    def way(self, target: MsrpUri, announced: bool, anchor: tuple[str, int] | None = None) -> Way:
-        """The way to this URI, by the address `anchor` if there is one. Raises Unreachable when it leads nowhere."""
+    def way(self, target: MsrpUri, announced: bool, anchor: tuple[str, int] | None = None, alone: str = "") -> Way:
+        """The way to this URI, by the address `anchor` if there is one; `alone` names who does not share it.
+
+        Raises Unreachable when it leads nowhere.
+        """
         name = target.host.strip("[]").lower()
         host, port = anchor or (name, target.port)
         if not port:
             raise Unreachable("the peer's path has no port", retry=False)
         ours = fingerprint(self._tls.identity.der) if target.secure else b""
-        return Way(target.secure, host.lower(), port, name, announced, ours)
+        return Way(target.secure, host.lower(), port, name, announced, ours, alone)
 
     def shared(self, way: Way) -> MsrpConnection | None:
         """The connection that goes this way already."""

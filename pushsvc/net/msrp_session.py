@@ -41,6 +41,27 @@ class Link(Protocol):
         """There may be chunks to take."""
 
 
+class AtRelay(Protocol):
+    """What our relay does for a session; `use_path` leads from us through it, `link` is the connection to it."""
+
+    use_path: Path
+
+    @property
+    def link(self) -> Link: ...
+
+    def bind(self) -> None:
+        """The connection carries the session from now on."""
+
+    def owns(self, transaction_id: str) -> bool:
+        """Whether a reply with this transaction id is for it."""
+
+    def replied(self, reply: Reply) -> None:
+        """That reply came."""
+
+    def close(self, error: Exception) -> None:
+        """The session is over."""
+
+
 class MsrpSession:
     """A pair of paths; bound to one connection at most, and dead with it.
 
@@ -49,6 +70,9 @@ class MsrpSession:
     `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent (TimedOut)
     or sends what is too much (Refused), or somebody else came in the peer's name; `on_done()` when a content that came
     in has come to its end. Once it is over it can only be closed: what still comes is answered 481.
+
+    With a `relay` of ours it has that connection from the start, and no other; `on_moved()` is told when its `path` has
+    changed, because the relay carries it by another from now on.
     """
 
     def __init__(self, own: MsrpUri, call_id: str, clock: IReactorTime, tokens: Tokens, transfer: Transfer) -> None:
@@ -58,10 +82,13 @@ class MsrpSession:
         self.fingerprints: tuple[Announced, ...] = ()
         self.anchor: tuple[str, int] | None = None
         self.link: Link | None = None
+        self.relay: AtRelay | None = None
         self.is_over = False
+        self.why = ""  # it is over
         self.on_bound: Callable[[], None] = lambda: None
         self.on_failed: Callable[[DeliveryError], None] = lambda error: None
         self.on_done: Callable[[], None] = lambda: None
+        self.on_moved: Callable[[], None] = lambda: None
         self._clock = clock
         self._tokens = tokens
         self._transfer = transfer
@@ -74,6 +101,16 @@ class MsrpSession:
     def id(self) -> str:
         """The session-id of our path: what a To-Path is looked up by."""
         return self.own.session_id or ""
+
+    @property
+    def path(self) -> Path:
+        """How we are reached, for our session descriptions: through our relays, the outermost first."""
+        return (*reversed(self._use_path), self.own)
+
+    @property
+    def to_path(self) -> Path:
+        """How the peer is reached, for our requests."""
+        return self._use_path + self.peer_path
 
     @property
     def is_done(self) -> bool:
@@ -102,8 +139,10 @@ class MsrpSession:
             raise Misuse("one content at a time")
         if link is None:
             return fail(Failure(Unreachable("the MSRP session has no connection")))
+        to_path = self.to_path
+        transfer = self._transfer if len(to_path) == 1 else self._transfer.through_relays()
         self._sending = Sending(
-            content, self.peer_path, (self.own,), self._transfer, self._tokens, self._clock, self._abort, progress
+            content, to_path, (self.own,), transfer, self._tokens, self._clock, self._abort, progress
         )
         receipt = self._sending.receipt
         link.has_content(self)
@@ -113,7 +152,7 @@ class MsrpSession:
         """As active side without content: tell the peer which session its connection is for (requirements E.11)."""
         if self.link is not None:
             own, word = (self.own,), self._tokens.word
-            self.link.transmit(Send(word(ID_LENGTH), self.peer_path, own, word(ID_LENGTH), ByteRange(1, 0, 0)), self)
+            self.link.transmit(Send(word(ID_LENGTH), self.to_path, own, word(ID_LENGTH), ByteRange(1, 0, 0)), self)
 
     def receive(self, wanted: Wanted) -> None:
         """Let content come in."""
@@ -168,11 +207,13 @@ class MsrpSession:
         return self._sending.next_chunk() if self._sending is not None else None
 
     def owns(self, transaction_id: str) -> bool:
-        """Whether a reply with this transaction id is to a chunk of ours."""
-        return self._sending is not None and self._sending.owns(transaction_id)
+        """Whether a reply with this transaction id is to a request of ours."""
+        return any(each is not None and each.owns(transaction_id) for each in (self._sending, self.relay))
 
     def replied(self, reply: Reply) -> None:
-        if self._sending is not None:
+        if self.relay is not None and self.relay.owns(reply.transaction_id):
+            self.relay.replied(reply)
+        elif self._sending is not None:
             self._sending.replied(reply)
             if self.link is not None and not self._sending.over:
                 self.link.has_content(self)
@@ -196,6 +237,10 @@ class MsrpSession:
 
     # -- ours
 
+    @property
+    def _use_path(self) -> Path:
+        return () if self.relay is None else self.relay.use_path
+
     def _tell_expecting(self) -> None:
         while self._expecting:
             self._expecting.pop(0).callback(None)
@@ -215,10 +260,12 @@ class MsrpSession:
         self.on_done()
 
     def _end(self, error: DeliveryError) -> None:
-        self.link, self.is_over = None, True
+        self.link, self.is_over, self.why = None, True, error.reason
         self._tell_expecting()
         if self._receiving is not None:
             self._receiving.close(error.reason)
             self._receiving = None
         if self._sending is not None:
             self._sending.fail(error)
+        if self.relay is not None:
+            self.relay.close(error)

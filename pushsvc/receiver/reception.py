@@ -90,7 +90,8 @@ class Reception:
             case Refuse():
                 self._refuse(invitation, verdict)
             case Take():
-                self._accept(invitation, caller, servable, verdict, resuming)
+                if await invitation.reserve(_wanted(servable, verdict)):
+                    self._accept(invitation, caller, servable, verdict, resuming)
 
     async def _judged(
         self, caller: Caller, files: Sequence[FileAsked], invitation: Invitation | None = None
@@ -271,6 +272,10 @@ def arriving(
         icon=icon,
     )
     return about, disposition is not None
+
+
+def _wanted(servable: Sequence[sdp.MediaOffer], taken: Take) -> list[sdp.MediaOffer]:
+    return [line for line, verdict in zip(servable, taken.files, strict=True) if verdict.taken]
 
 
 def message_about(request: Request, caller: Caller) -> Arriving:

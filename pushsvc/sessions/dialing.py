@@ -68,8 +68,10 @@ class Dialing:
 
     async def dial(self) -> Session:
         """The session, open. Raises Refused, TimedOut or Unreachable; whatever was begun is ended then."""
-        offer, icons = self._offer(), self._call.icons
+        icons = self._call.icons
         try:
+            await self._floors.msrp.reserve(self._msrp)
+            offer = self._offer()
             exchange = await self._answered(offer, icons)
             if icons and exchange.response.status in WITHOUT_ICONS:
                 # RFC 5547 §8.8, D-SIP-10: it may know no multipart bodies, or only no icons.
@@ -90,7 +92,7 @@ class Dialing:
         return session
 
     def _offer(self) -> sdp.Description:
-        files = [attrs.evolve(file, path=(msrp.own,)) for file, msrp in zip(self._call.files, self._msrp, strict=True)]
+        files = [attrs.evolve(file, path=msrp.path) for file, msrp in zip(self._call.files, self._msrp, strict=True)]
         local = self._floors.local_end(secure=self._call.secure, setup=self._call.setup)
         return sdp.offer(local, files, (self._floors.session_number(), 1))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pushsvc.errors import ProtocolError
+from pushsvc.quoting import quoted
 from pushsvc.sessions.offer_body import READABLE
-from pushsvc.sip.headers import quoted
 from pushsvc.sip.message import Request
 from pushsvc.sip.session_timer import too_small_headers
 from pushsvc.sip.uri import SipUri

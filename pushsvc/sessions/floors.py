@@ -32,9 +32,11 @@ class Floors:
     def local_end(self, *, secure: bool, setup: str = "actpass") -> sdp.LocalEnd:
         """Our end of the media, for offers and answers."""
         host, port = self.msrp.host_and_port(secure)
-        if setup == "active":
+        relayed = self.msrp.is_relayed(secure)
+        if setup == "active" and not relayed:
             port = UNUSED_PORT
-        prints = (sdp.Fingerprint("sha-256", self.msrp.fingerprint),) if secure else ()
+        # E.10 rule 8: whoever connects to our relay sees its certificate.
+        prints = (sdp.Fingerprint("sha-256", self.msrp.fingerprint),) if secure and not relayed else ()
         return sdp.LocalEnd(host, port, secure, setup, prints, self.cema)
 
     def session_number(self) -> int:

@@ -29,7 +29,11 @@ class Further:
         self._places: list[int] = []
         call_id, active = standing.dialog.call_id, first.setup == "active"
         self._msrp = [floors.msrp.open(call_id, secure=first.secure, active=active) for _ in files]
-        self._files = [attrs.evolve(file, path=(msrp.own,)) for file, msrp in zip(files, self._msrp, strict=True)]
+        self._files = list(files)
+
+    async def reserve(self) -> None:
+        """Have our relay carry them, where it is to. Raises Unreachable."""
+        await self._floors.msrp.reserve(self._msrp)
 
     def describe(self) -> sdp.Description:
         """The offer, as lines are free now. Raises Unreachable when there are too few."""
@@ -39,7 +43,8 @@ class Further:
         if len(places) < len(self._files):
             raise Unreachable("the session has no room for so many further files")
         self._places = places[: len(self._files)]
-        return sdp.reoffer(self._standing.ours, self._local, dict(zip(self._places, self._files, strict=True)))
+        files = [attrs.evolve(file, path=msrp.path) for file, msrp in zip(self._files, self._msrp, strict=True)]
+        return sdp.reoffer(self._standing.ours, self._local, dict(zip(self._places, files, strict=True)))
 
     def drop_icons(self) -> None:
         """Offer the same without them."""

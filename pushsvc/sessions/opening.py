@@ -63,7 +63,7 @@ class Opening:
     def _accepted(self, accepted: Accepted) -> Session:
         floors, views = self._floors, self.invitation.lines
         lines = [
-            line_for(floors, self._request.call_id, view, take)
+            line_for(floors, self._request.call_id, view, take, accepted.reserved.get(view.index))
             for view, take in zip(views, accepted.takes, strict=True)
         ]
         decisions = [

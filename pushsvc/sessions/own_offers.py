@@ -63,6 +63,7 @@ class OwnOffers:
         """Offer further files, each by a line that is free or new; where the peer takes no icons, without these."""
         further = Further(self._floors, self._standing, self._plane, files)
         try:
+            await self._errands.ask(further.reserve())
             await self._errands.ask(self._offer_further(further, icons))
             await self._errands.keep(self._carry(further.lines, further.answered))
         except BaseException:

@@ -196,7 +196,11 @@ class PeerOffers:
         takes = accepted.takes if accepted is not None else [None] * len(again.new)
         types = accepted.accept_types if accepted is not None else ()
         call_id = standing.dialog.call_id
-        lines = [line_for(self._floors, call_id, view, take) for view, take in zip(again.new, takes, strict=True)]
+        reserved = accepted.reserved if accepted is not None else {}
+        lines = [
+            line_for(self._floors, call_id, view, take, reserved.get(view.index))
+            for view, take in zip(again.new, takes, strict=True)
+        ]
         decided = {
             line.view.index: decision_for(self._floors, line, take, types)
             for line, take in zip(lines, takes, strict=True)

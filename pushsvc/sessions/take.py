@@ -6,6 +6,7 @@ import attrs
 
 from pushsvc import sdp
 from pushsvc.net.msrp_receiving import Wanted
+from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.line import Line
 
@@ -20,14 +21,24 @@ class Take:
     accept_wrapped_types: tuple[str, ...] = ()
 
 
-def line_for(floors: Floors, call_id: str, view: sdp.MediaOffer, take: Take | None) -> Line:
-    """The line with an MSRP session, ready for content (R-PRA-INV-8), or without one when it is not wanted."""
+def line_for(
+    floors: Floors, call_id: str, view: sdp.MediaOffer, take: Take | None, reserved: MsrpSession | None = None
+) -> Line:
+    """The line with an MSRP session, ready for content (R-PRA-INV-8), or without one when it is not wanted.
+
+    `reserved` is the session that our relay carries for it.
+    """
     if take is None:
         return Line(view, None)
-    msrp = floors.msrp.open(call_id, secure=view.secure, active=setup_for(floors, view) == "active")
+    msrp = reserved or open_for(floors, call_id, view)
     msrp.agreed(view.path, view.fingerprints, view.anchor if floors.cema and view.cema else None)
     msrp.receive(take.wanted)
     return Line(view, msrp)
+
+
+def open_for(floors: Floors, call_id: str, view: sdp.MediaOffer) -> MsrpSession:
+    """An MSRP session of ours for a line that is offered."""
+    return floors.msrp.open(call_id, secure=view.secure, active=setup_for(floors, view) == "active")
 
 
 def decision_for(floors: Floors, line: Line, take: Take | None, accept_types: tuple[str, ...]) -> sdp.Decision:
@@ -35,7 +46,7 @@ def decision_for(floors: Floors, line: Line, take: Take | None, accept_types: tu
     if take is None or line.msrp is None:
         return sdp.Declined(accept_types)
     setup = setup_for(floors, line.view)
-    return sdp.Accepted((line.msrp.own,), take.accept_types, take.max_size, setup, take.accept_wrapped_types)
+    return sdp.Accepted(line.msrp.path, take.accept_types, take.max_size, setup, take.accept_wrapped_types)
 
 
 def setup_for(floors: Floors, view: sdp.MediaOffer) -> str:

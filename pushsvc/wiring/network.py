@@ -18,6 +18,7 @@ from pushsvc.machine import Tokens
 from pushsvc.net.identity import Identity, load_identity, self_signed
 from pushsvc.net.locate import Locator, resolve_with
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
+from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.observer import Observer
 from pushsvc.net.service_lookup import system_lookup
@@ -27,7 +28,6 @@ from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.unbuilt import ignored
 
 
 @attrs.frozen
@@ -46,8 +46,6 @@ class Network:
     log = Logger()
 
     def __init__(self, config: Config, reactor: Any, observer: Observer, product: Product) -> None:
-        for key in ignored(config):
-            self.log.warn("{key} is set, but what it is for is not built yet", key=key)
         if config.tls.certificate is None and any(each.transport == "tls" for each in config.sip.listen):
             self.log.warn("SIP over TLS with a certificate that nobody has signed: callers that check it stay away")
         for listen in in_clear(config):
@@ -117,9 +115,9 @@ class Network:
 
     @property
     def secure(self) -> bool:
-        """Whether we offer MSRP over TLS: always, unless there is nothing but a plain listener."""
+        """Whether we offer MSRP over TLS: always, unless there is nothing but a plain listener, and no relay."""
         transports = {each.transport for each in self._config.msrp.listen}
-        return not transports or "tls" in transports
+        return not transports or "tls" in transports or self._config.msrp.relay is not None
 
 
 def identity_of(config: Config, now: float) -> Identity:
@@ -140,6 +138,15 @@ def account_of(config: Config) -> Account | None:
     if sip.auth_password is None:
         return None
     return Account(sip.credentials_user, sip.auth_password.value(), sip.realm)
+
+
+def relay_of(config: Config) -> Relay | None:
+    """Our MSRP relay, and who we are there."""
+    msrp = config.msrp
+    if msrp.relay is None or msrp.relay_password is None:
+        return None
+    user = msrp.relay_user or config.sip.identity.user or ""
+    return Relay(msrp.relay, Account(user, msrp.relay_password.value()))
 
 
 def advertised(config: Config, listen: Sequence[Listen]) -> str:
@@ -169,6 +176,7 @@ def msrp_settings(config: Config, product: Product) -> MsrpSettings:
         sha1_fingerprints=msrp.sha1_fingerprints,
         client_certificate_required=config.tls.client_certificate is ClientCertificate.REQUIRED,
         transfer=transfer,
+        relay=relay_of(config),
     )
 
 

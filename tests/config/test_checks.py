@@ -112,11 +112,23 @@ listen = "tls:127.0.0.1:8480"
 
     def test_a_relay_is_spoken_to_over_tls(self) -> None:
         """RFC 4976 §4."""
+        self.file("pw", "secret")
+        password = 'relay_password = { file = "pw" }'
         self.assertEqual(
-            self.sender_mistakes('[msrp]\nrelay = "msrps://relay.example.com:2855;tcp"\nrelay_user = "a"'), []
+            self.sender_mistakes(f'[msrp]\nrelay = "msrps://relay.example.com:2855;tcp"\nrelay_user = "a"\n{password}'),
+            [],
         )
         self.assert_named(
-            self.sender_mistakes('[msrp]\nrelay = "msrp://relay.example.com;tcp"'), "s.toml:2: msrp.relay: "
+            self.sender_mistakes(f'[msrp]\nrelay = "msrp://relay.example.com;tcp"\n{password}'),
+            's.toml:2: msrp.relay: "msrp://relay.example.com;tcp" is not over TLS',
+        )
+
+    def test_a_relay_needs_to_know_who_we_are(self) -> None:
+        """Found at the start, not by the first push."""
+        self.assert_named(
+            self.sender_mistakes('[msrp]\nrelay = "msrps://relay.example.com;tcp"\nrelay_user = "a\\nb"'),
+            "s.toml:2: msrp.relay: a relay asks for a password; set relay_password",
+            "s.toml:3: msrp.relay_user: ",
         )
         self.assert_named(self.sender_mistakes('[msrp]\nrelay_user = "a"'), "s.toml:2: msrp.relay_user: there is no")
 

@@ -39,6 +39,7 @@ class Printed(ConfigCase):
                 listen = "unix:/run/x y.sock"
                 [msrp]
                 relay = "msrps://relay.example.com:2855;tcp"
+                relay_password = { file = "pw" }
                 chunk = 1000
                 [[rule]]
                 from = "*"
