@@ -117,7 +117,8 @@ class Outgoing:
 
     `size`, `chunk` and `window` are octets; at most `window` of them are unanswered, but always one chunk may be.
     The timeouts are seconds: for each reply since its chunk was written, for reports since the last reply.
-    Every chunk repeats `headers` and the content type, as a relay may cut anew (A-30).
+    Every chunk repeats `headers` and the content type, as a relay may cut anew (A-30). A path of several URIs leads
+    through relays, whose replies say nothing about the peer: ask for a success report then (E.13).
     """
 
     size: int
@@ -199,8 +200,8 @@ class Outgoing:
         before = self.acknowledged
         self._note(report.byte_range)
         progress = self._progress(before)
-        # PEERS 19: ranges in reports are often wrong. What came after the last reply is about the whole content.
-        replied = self.failure_report is FailureReport.YES and not self._unanswered
+        # PEERS 19: ranges in reports are often wrong. What came after the peer's last reply is about the whole content.
+        replied = self._peer_replies and not self._unanswered
         if self._all_sent and (replied or self._reported.prefix == self.size):
             return progress + self._finished(Delivered(self._receipt(ConfirmedBy.REPORT)))
         return progress
@@ -218,7 +219,7 @@ class Outgoing:
     def acknowledged(self) -> int:
         """Octets from the first on, without a gap, that the peer has acknowledged by replies or success reports."""
         replied = 0
-        if self.failure_report is FailureReport.YES:
+        if self._peer_replies:
             oldest = next(iter(self._unanswered.values()), None)
             replied = self._next if oldest is None else oldest.offset
         return max(replied, self._reported.prefix)
@@ -241,6 +242,11 @@ class Outgoing:
         if deadline != self._confirm_by:
             return self._refused(408, "no reply in time")
         return self._finished(Unconfirmed(self._receipt(ConfirmedBy.NONE)))
+
+    @property
+    def _peer_replies(self) -> bool:
+        """Whether replies come, and from the peer itself."""
+        return self.failure_report is FailureReport.YES and len(self.to_path) == 1
 
     def _fresh_id(self, body: bytes) -> str:
         """A transaction id that is not open, and whose end-line is not in `body` (PEERS 7: not even without CRLF)."""

@@ -22,6 +22,7 @@ from pushsvc.msrp.outgoing import (
     Refused,
     Unconfirmed,
 )
+from pushsvc.msrp.uri import MsrpUri
 
 from .values import RECEIVER, SENDER, CountedTokens, heard, make_reply, make_report
 
@@ -403,3 +404,29 @@ class Aborting(SynchronousTestCase):
         send_all(outgoing)
         self.assertEqual(outgoing.abort(0.0), b"")
         self.assertEqual((outgoing.over, outgoing.wake(99.0)), (True, []))
+
+
+class ThroughRelays(SynchronousTestCase):
+    """E.13: every reply is the first relay's, and only reports are the peer's."""
+
+    def answered(self) -> Outgoing:
+        """All sent, and all replied to by the relay."""
+        relay = MsrpUri.parse("msrps://relay.example.com:2855/r;tcp")
+        settings: dict[str, Any] = {"chunk": 4, "success_report": True}
+        outgoing = Outgoing(10, (relay, RECEIVER), (SENDER,), CountedTokens(), "text/plain", **settings)
+        for transaction_id in send_all(outgoing):
+            self.assertEqual(outgoing.replied(make_reply(transaction_id), 1.0), [])
+        return outgoing
+
+    def test_replies_acknowledge_nothing(self) -> None:
+        """Who would go on behind them would leave a gap."""
+        outgoing = self.answered()
+        self.assertEqual((outgoing.acknowledged, outgoing.deadline), (0, 61.0))
+        self.assertEqual(outgoing.wake(61.0), [Unconfirmed(BY_NOTHING)])
+
+    def test_reports_have_to_cover_everything(self) -> None:
+        """One about the first chunk comes after all replies, too, and means no more than it says."""
+        outgoing = self.answered()
+        self.assertEqual(outgoing.reported(make_report(MESSAGE_ID, (1, 4, 10)), 2.0), [Acknowledged(4)])
+        outputs = outgoing.reported(make_report(MESSAGE_ID, (1, 10, 10)), 2.0)
+        self.assertEqual(outputs, [Acknowledged(10), Delivered(BY_REPORT)])
