@@ -216,7 +216,6 @@ class Connection(Protocol):
     def _grant(self, auth: OtherRequest, said: dict[str, str]) -> None:
         relay = self._relay
         if not self._session_id or not relay.habits.same_path:
-            relay.clients.pop(self._session_id, None)
             self._session_id = relay.new_path()
         relay.clients[self._session_id] = self
         proof = self._digest(said, "", auth.to_path[-1].text)

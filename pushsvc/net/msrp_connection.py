@@ -49,6 +49,9 @@ class Endpoint(Protocol):
     def bind(self, send: Send, connection: MsrpConnection) -> MsrpSession | int:
         """The session that a SEND is for, bound to this connection; or the status to answer."""
 
+    def relayed(self, session_id: str) -> MsrpSession | None:
+        """The session of this id, if its peer is behind a relay, which may come from elsewhere."""
+
     def connection_lost(self, connection: MsrpConnection) -> None:
         """The connection is gone."""
 
@@ -135,8 +138,8 @@ class MsrpConnection(StreamProtocol):
     def bind(self, send: Send) -> MsrpSession | int:
         return self._endpoint.bind(send, self)
 
-    def session(self, session_id: str) -> MsrpSession | None:
-        return self._sessions.get(session_id)
+    def reported(self, session_id: str) -> MsrpSession | None:
+        return self._sessions.get(session_id) or self._endpoint.relayed(session_id)
 
     def owner(self, transaction_id: str) -> MsrpSession | None:
         return next((each for each in self._sessions.values() if each.owns(transaction_id)), None)

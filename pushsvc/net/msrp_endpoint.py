@@ -227,6 +227,14 @@ class MsrpEndpoint:
         connection.attach(session)
         return session
 
+    def relayed(self, session_id: str) -> MsrpSession | None:
+        """A peer's relay goes by our URI, and may connect to us for its REPORTs although we have connected to it.
+
+        Kamailio does. Nothing is believed by that but a report with the session-id and Message-ID of our content.
+        """
+        session = self._sessions.get(session_id)
+        return session if session is not None and len(session.peer_path) > 1 else None
+
     def connection_lost(self, connection: MsrpConnection) -> None:
         leave = self._connections.pop(connection)
         leave()

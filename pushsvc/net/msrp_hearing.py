@@ -23,8 +23,8 @@ class Carrier(Protocol):
     def bind(self, send: Send) -> MsrpSession | int:
         """The session that a SEND is for; or the status to answer."""
 
-    def session(self, session_id: str) -> MsrpSession | None:
-        """The session of this id, if this connection carries it."""
+    def reported(self, session_id: str) -> MsrpSession | None:
+        """The session of this id, if reports about it may come by this connection."""
 
     def owner(self, transaction_id: str) -> MsrpSession | None:
         """The session that waits for a reply with this transaction id."""
@@ -107,7 +107,7 @@ class Hearing:
             session.replied(reply)
 
     def _reported(self, report: Report) -> None:
-        session = self._carrier.session(report.to_path[0].session_id or "")
+        session = self._carrier.reported(report.to_path[0].session_id or "")
         if session is not None:
             self._observer.msrp(Direction.IN, summary(report), 0, session.call_id, self._carrier.peer)
             session.reported(report)

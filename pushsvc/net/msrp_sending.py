@@ -133,6 +133,10 @@ class Sending:
         self._driver.run(())
         return Frame(octets, piece.size, f"SEND {piece.offset + 1}-{self._sent}/{self._content.size}")
 
+    def move(self, to_path: Path) -> None:
+        """The peer is reached by this path from now on."""
+        self._outgoing.to_path = to_path
+
     def owns(self, transaction_id: str) -> bool:
         """Whether a reply with this transaction id is to a chunk of this content."""
         return self._outgoing.owns(transaction_id)

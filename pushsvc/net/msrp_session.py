@@ -127,6 +127,8 @@ class MsrpSession:
         """What the peer's session description says. Behind a relay its certificate is not seen (E.10 rule 8)."""
         self.peer_path, self.anchor = peer_path, anchor
         self.fingerprints = fingerprints if len(peer_path) == 1 else ()
+        if self._sending is not None:
+            self._sending.move(self.to_path)
         self._tell_expecting()
 
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:

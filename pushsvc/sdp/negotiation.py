@@ -134,6 +134,13 @@ def again(previous: Description) -> Description:
     return succeeding(previous, Description(previous.session, sections))
 
 
+def moved(previous: Description, paths: Mapping[int, Path]) -> Description:
+    """`previous`, our last offer or answer, with other paths to these lines: our relay leads there by others now."""
+    kept = enumerate(again(previous).sections)
+    sections = (_at(section, paths[index]) if index in paths else section for index, section in kept)
+    return succeeding(previous, Description(previous.session, tuple(sections)))
+
+
 def answer(offer: Description, decisions: Sequence[Decision], local: LocalEnd, version: tuple[int, int]) -> Description:
     """The answer to the first offer: its lines in order, each as decided. `version` as in `offer`."""
     sections = [
@@ -281,6 +288,11 @@ def _plain(section: Section) -> Section:
 
 def _without_icon(section: Section) -> Section:
     return Section(tuple([line for line in section.lines if line[0] != "a" or not line[1].startswith("file-icon:")]))
+
+
+def _at(section: Section, path: Path) -> Section:
+    written = ("a", f"path:{format_path(path)}")
+    return Section(tuple([written if line[1].startswith("path:") else line for line in section.lines]))
 
 
 def _types(accept: Sequence[str], wrapped: Sequence[str]) -> list[Line]:

@@ -71,6 +71,10 @@ class OwnOffers:
             raise
         return further.lines
 
+    async def move(self) -> None:
+        """Our relay carries lines by other paths than before: say so (E.13)."""
+        await self._errands.ask(self._offer(lambda: sdp.moved(self._standing.ours, self._plane.paths)))
+
     async def refresh(self) -> None:
         """RFC 4028 §7.4: UPDATE where the peer takes it, else the same offer again: nothing is negotiated anew."""
         if refresh_method(self._standing.peer_allows) == "INVITE":
@@ -143,10 +147,12 @@ class OwnOffers:
         return answered
 
     def _settle(self, offered: Sequence[sdp.MediaOffer], answered: Sequence[sdp.MediaOffer]) -> None:
-        """What either side has set to port 0 carries nothing any more."""
+        """What either side has set to port 0 carries nothing any more; others may lead elsewhere now."""
         for line, ours, theirs in zip(self._plane.lines, offered, answered, strict=True):
             if ours.refused or theirs.refused:
                 self._plane.close(line)
+            elif theirs.problem is None:
+                line.answered(theirs)
 
     def _back_off(self) -> float:
         """RFC 3261 §14.1: seconds in steps of 10 ms; whoever made the Call-ID waits longer."""

@@ -24,6 +24,12 @@ class Reanswer:
         return [line for line, change in zip(self._lines, self._changes, strict=True) if change in _NEW]
 
     @property
+    def kept(self) -> list[sdp.MediaOffer]:
+        """The lines that go on, perhaps by another path."""
+        pairs = zip(self._lines, self._changes, strict=True)
+        return [line for line, change in pairs if change is sdp.Change.KEPT and line.problem is None]
+
+    @property
     def ended(self) -> list[int]:
         """The lines whose transfer is over by this offer, once it is granted."""
         return [index for index, change in enumerate(self._changes) if change in _ENDED]

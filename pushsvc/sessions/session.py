@@ -72,7 +72,7 @@ class Session:
         self._to_reach: list[Line] = []
         self._errands = Errands(self._end)
         self._life = live(self)
-        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, self._end, self._done)
+        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, self._end, self._done, self._moved)
         self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
         self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
         self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)
@@ -302,6 +302,17 @@ class Session:
     def _close_if_done(self) -> None:
         if self._close_once_done is not None and self._plane.is_done:
             self._end(self._close_once_done)
+
+    def _moved(self) -> None:
+        self._spawn(self._move())
+
+    async def _move(self) -> None:
+        """What the peer still sends by the path before, the relay may refuse once its time is over."""
+        try:
+            await self._own.move()
+        except DeliveryError as error:
+            call_id = self.dialog.call_id
+            self.log.warn("the peer was not told of another path: {reason}", reason=error.reason, call_id=call_id)
 
     def _lost(self, line: Line, error: DeliveryError) -> None:
         """Its peer stopped sending (requirements F, stall), does not stop, or is somebody else (E.10 rule 2).

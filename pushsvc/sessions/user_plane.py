@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
 from pushsvc.errors import DeliveryError, TimedOut, Unreachable
+from pushsvc.msrp.uri import Path
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sessions.floors import Floors
@@ -19,7 +20,8 @@ class UserPlane:
 
     `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went
     silent, sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection
-    carries, for too long, `done()` when the content of a line has come to its end.
+    carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our relay leads to one
+    by another path.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class UserPlane:
         lost: Callable[[Line, DeliveryError], None],
         dead: Callable[[str], None],
         done: Callable[[], None] = lambda: None,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self.lines: list[Line] = []
         self._floors = floors
@@ -37,6 +40,7 @@ class UserPlane:
         self._tell_lost = lost
         self._tell_dead = dead
         self._tell_done = done
+        self._tell_moved = moved
         self._unconnected = Alarm(floors.clock, self._look)
         for index, line in enumerate(lines):
             self.put(index, line)
@@ -50,6 +54,11 @@ class UserPlane:
     def is_done(self) -> bool:
         """Whether no line has anything more to carry."""
         return all(line.msrp is None or line.msrp.is_done for line in self.lines)
+
+    @property
+    def paths(self) -> dict[int, Path]:
+        """How the lines are reached that are open, by index."""
+        return {index: line.msrp.path for index, line in enumerate(self.lines) if line.msrp is not None}
 
     @property
     def heard_at(self) -> float:
@@ -72,6 +81,7 @@ class UserPlane:
             msrp.on_bound = lambda: None
             msrp.on_failed = lambda error: None
             msrp.on_done = lambda: None
+            msrp.on_moved = lambda: None
             self._floors.msrp.close(msrp)
             self._expect_if_needed()
 
@@ -116,6 +126,7 @@ class UserPlane:
         msrp.on_bound = self._carried
         msrp.on_failed = lambda error: self._failed(line, error)
         msrp.on_done = self._tell_done
+        msrp.on_moved = self._tell_moved
 
     def _bound(self, line: Line, msrp: MsrpSession) -> Deferred[None]:
         """The peer is the active side: it has to come, in time, and to be the one that was announced."""

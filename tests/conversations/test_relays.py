@@ -18,10 +18,11 @@ from tests.identities import identity_of
 from tests.net.authorities import authority
 from tests.pushing import ReceivingSide, SendingSide
 from tests.relays import Habits, TestRelay
-from tests.sim import Network
+from tests.sim import Network, Weather
 
 NEAR, FAR = "192.0.2.50", "192.0.2.60"  # the sender's relay, the receiver's
 CONTENT = bytes(range(256)) * 400
+SLOW = Weather(delay=0.03)  # some 23 KB in a second
 
 
 class RelayCase(test_pushes.PushCase):
@@ -35,13 +36,14 @@ class RelayCase(test_pushes.PushCase):
         certified: str = "",
         active: bool = False,
         linger: float = 0.0,
+        weather: Weather | None = None,
         **habits: Any,
     ) -> None:
         """Where the relays of the two are; "" is none. `certified` is whom their certificates are for, else themselves.
 
         `active`: the receiver wants to connect.
         """
-        self.network = Network()
+        self.network = Network(weather=weather)
         self.habits = Habits(**habits)
         self.directory = Path(self.mktemp())
         for name in ("content", "inbox"):
@@ -283,6 +285,15 @@ class InTime(RelayCase):
         self.push(self.sender.job(b"two"))
         self.assertEqual(len({entry.about.call_id for entry in self.receiver.arrived}), 1)
         self.assert_nothing_left()
+
+    def test_it_is_renewed_by_another_path(self) -> None:
+        """Either side tells the other by a re-INVITE (E.13), in the middle of a content if need be."""
+        for sender, receiver in ((NEAR, ""), ("", FAR), (NEAR, FAR)):
+            self.begin_with(sender=sender, receiver=receiver, expires=60, same_path=False, weather=SLOW)
+            self.assert_delivered(CONTENT * 20)
+            near = sender or receiver
+            self.assertGreater(len({head.to_path for head in self.sends(near)}), 1)
+            self.assert_nothing_left()
 
     def test_it_is_not_renewed(self) -> None:
         """The session ends with it."""

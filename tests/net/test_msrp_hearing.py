@@ -33,7 +33,7 @@ class Carrier:
     def bind(self, send: Send) -> MsrpSession | int:
         return self.bound
 
-    def session(self, session_id: str) -> MsrpSession | None:
+    def reported(self, session_id: str) -> MsrpSession | None:
         known = isinstance(self.bound, MsrpSession) and self.bound.id == session_id
         return self.bound if known else None  # type: ignore[return-value]
 
