@@ -127,9 +127,14 @@ class MsrpSession:
         """What the peer's session description says. Behind a relay its certificate is not seen (E.10 rule 8)."""
         self.peer_path, self.anchor = peer_path, anchor
         self.fingerprints = fingerprints if len(peer_path) == 1 else ()
+        self._tell_expecting()
+
+    def reroute(self, peer_path: Path) -> None:
+        """Both descriptions have been exchanged again; relays of the peer or of ours may lead here by other paths."""
+        if peer_path and self.peer_path and peer_path[-1].matches(self.peer_path[-1]):
+            self.peer_path = peer_path
         if self._sending is not None:
             self._sending.move(self.to_path)
-        self._tell_expecting()
 
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
         """Send one content; `progress(sent, acknowledged)` hears of octets. The result is that of `Sending.receipt`.

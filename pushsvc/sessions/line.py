@@ -56,6 +56,11 @@ class Line:
         if self.msrp is not None and not view.refused:
             self.msrp.agreed(view.path, view.fingerprints, view.anchor if self.view.cema else None)
 
+    def reroute(self, view: sdp.MediaOffer) -> None:
+        """The peer's description of it came again: what goes on may have to go another way."""
+        if self.msrp is not None:
+            self.msrp.reroute(view.path)
+
     def send(self, content: Content, progress: Progress = lambda sent, acknowledged: None) -> Deferred[Receipt]:
         """Send the content of this line; see `MsrpSession.send`. Fails with Unreachable when the line is not open."""
         if self.msrp is None:

@@ -151,8 +151,8 @@ class OwnOffers:
         for line, ours, theirs in zip(self._plane.lines, offered, answered, strict=True):
             if ours.refused or theirs.refused:
                 self._plane.close(line)
-            elif theirs.problem is None:
-                line.answered(theirs)
+            else:
+                line.reroute(theirs)
 
     def _back_off(self) -> float:
         """RFC 3261 §14.1: seconds in steps of 10 ms; whoever made the Call-ID waits longer."""

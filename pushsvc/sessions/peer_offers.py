@@ -18,7 +18,7 @@ from pushsvc.sessions.own_offers import OwnOffers
 from pushsvc.sessions.reanswer import Reanswer
 from pushsvc.sessions.repeats import Answering
 from pushsvc.sessions.standing import Standing
-from pushsvc.sessions.take import decision_for, line_for, offered
+from pushsvc.sessions.take import decision_for, line_for
 from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
@@ -208,7 +208,7 @@ class PeerOffers:
         standing.ours = again.answer(standing.ours, decided, self._floors.local_end(secure=again.secure))
         standing.theirs = again.offer
         for view in again.kept:
-            offered(self._floors, self._plane.lines[view.index], view)
+            self._plane.lines[view.index].reroute(view)
         for index in again.ended:
             self._plane.close(self._plane.lines[index])
         for line in lines:

@@ -27,7 +27,7 @@ class Reanswer:
     def kept(self) -> list[sdp.MediaOffer]:
         """The lines that go on, perhaps by another path."""
         pairs = zip(self._lines, self._changes, strict=True)
-        return [line for line, change in pairs if change is sdp.Change.KEPT and line.problem is None]
+        return [line for line, change in pairs if change is sdp.Change.KEPT]
 
     @property
     def ended(self) -> list[int]:

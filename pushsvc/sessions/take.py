@@ -31,16 +31,9 @@ def line_for(
     if take is None:
         return Line(view, None)
     msrp = reserved or open_for(floors, call_id, view)
+    msrp.agreed(view.path, view.fingerprints, view.anchor if floors.cema and view.cema else None)
     msrp.receive(take.wanted)
-    line = Line(view, msrp)
-    offered(floors, line, view)
-    return line
-
-
-def offered(floors: Floors, line: Line, view: sdp.MediaOffer) -> None:
-    """Where the peer is, as it offers this line now."""
-    if line.msrp is not None:
-        line.msrp.agreed(view.path, view.fingerprints, view.anchor if floors.cema and view.cema else None)
+    return Line(view, msrp)
 
 
 def open_for(floors: Floors, call_id: str, view: sdp.MediaOffer) -> MsrpSession:
