@@ -23,6 +23,7 @@ from pushsvc.net.msrp_relay import Relay, RelayClient
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.msrp_session import AtRelay, MsrpSession
 from pushsvc.net.observer import Observer
+from pushsvc.net.service_lookup import ServiceLookup
 from pushsvc.net.tls import Tls, fingerprint, is_announced
 
 NO_SESSION = 481
@@ -56,6 +57,7 @@ class MsrpEndpoint:
         resolve: Resolve,
         settings: MsrpSettings,
         advertise: str = "",
+        lookup: ServiceLookup | None = None,
     ) -> None:
         self._reactor = reactor
         self._tls = tls
@@ -68,7 +70,7 @@ class MsrpEndpoint:
         self._connections: dict[MsrpConnection, Callable[[], None]] = {}
         self._outward = Outward(reactor, tls, resolve, settings.connect_timeout, self.make_connection)
         relay = settings.relay
-        self._relay = None if relay is None else RelayClient(relay, self._outward, tokens, reactor)
+        self._relay = None if relay is None else RelayClient(relay, self._outward, lookup, tokens, reactor)
         self._ports: list[IListeningPort] = []
         self._stopped: Deferred[None] | None = None
         self.addresses: dict[str, tuple[str, int]] = {}

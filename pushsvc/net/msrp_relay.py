@@ -18,12 +18,18 @@ from pushsvc.msrp.authorization import Allowed, Authorization, Denied, Output, U
 from pushsvc.msrp.chunk import OtherRequest, Reply
 from pushsvc.msrp.uri import MsrpUri, Path
 from pushsvc.net.driver import Driver
+from pushsvc.net.locate import is_address
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_outward import Outward
 from pushsvc.net.msrp_session import MsrpSession
+from pushsvc.net.service_lookup import ServiceLookup
+from pushsvc.sip.service_records import in_order
 
 DEFAULT_PORT = 2855  # RFC 4976 §8.1
-WRONG_PASSWORD = 401
+MAX_PLACES = 3  # that are tried, of those that DNS names
+
+Place = tuple[str, int]
+"""A host, by its name or address, and a port."""
 
 
 @attrs.frozen
@@ -44,48 +50,77 @@ class RelayClient:
     The certificate that counts is the relay's, by its name (requirements E.10 rule 8); peers' are not seen.
     """
 
-    def __init__(self, relay: Relay, outward: Outward, tokens: Tokens, clock: IReactorTime) -> None:
+    def __init__(
+        self, relay: Relay, outward: Outward, lookup: ServiceLookup | None, tokens: Tokens, clock: IReactorTime
+    ) -> None:
         self._relay = relay
         self._outward = outward
+        self._lookup = lookup
         self._tokens = tokens
         self._clock = clock
         self._with_uri = True
-        self._address = _address(relay.uri)
+        self._address = _place(relay.uri)
 
     @property
-    def address(self) -> tuple[str, int]:
+    def address(self) -> Place:
         """Where our paths begin, as the relay said last."""
         return self._address
 
     async def reserve(self, session: MsrpSession) -> None:
-        """Have the relay carry this session; its path is known then. Raises Unreachable, always worth another try:
-        what is wrong with our relay is no fault of whoever the session is with.
+        """Have the relay carry this session; its path is known then.
+
+        Raises Unreachable, always worth another try: a relay of ours that does not work is no fault of the peer's.
         """
         try:
-            await self._reserve(session)
+            await self._in_one_way_or_the_other(session)
         except DeliveryError as error:
-            host, port = _address(self._relay.uri)
-            raise Unreachable(f"no path from our MSRP relay {host}:{port}: {error.reason}") from error
-        self._address = _address(session.path[0])
+            raise Unreachable(f"no path from our MSRP relay {self._name}: {error.reason}") from error
+        self._address = _place(session.path[0])
 
-    async def _reserve(self, session: MsrpSession) -> None:
+    @property
+    def _name(self) -> str:
+        uri = self._relay.uri
+        return uri.host if uri.port is None else f"{uri.host}:{uri.port}"
+
+    async def _in_one_way_or_the_other(self, session: MsrpSession) -> None:
         """PEERS 6: RFC 7616 wants a uri in credentials. One relay replies only with it, and another only without."""
         try:
-            await self._reserved(session, with_uri=self._with_uri)
+            await self._reserve(session, with_uri=self._with_uri)
         except _NoReply:
-            await self._reserved(session, with_uri=False)
+            await self._reserve(session, with_uri=False)
             self._with_uri = False
+        except DeliveryError:
+            self._with_uri = True  # another relay may be there now
+            raise
 
-    async def _reserved(self, session: MsrpSession, *, with_uri: bool) -> None:
-        host, port = _address(self._relay.uri)
-        way = self._outward.way(attrs.evolve(self._relay.uri, host=host, port=port), announced=False, alone=session.id)
-        connection = await self._outward.connect(way)
+    async def _reserve(self, session: MsrpSession, *, with_uri: bool) -> None:
+        connection = await self._connected(session)
         if session.is_over:
             raise Unreachable(session.why)
         authorization = Authorization(self._relay.uri, session.own, self._relay.account, self._tokens, with_uri)
         reserved = session.relay = Reserved(session, connection, authorization, self._clock)
         connection.carry(session)
         await reserved.begin()
+
+    async def _connected(self, session: MsrpSession) -> MsrpConnection:
+        failure = Unreachable("DNS says that there is none")
+        for place in await self._places():
+            way = self._outward.way(self._relay.uri, announced=False, anchor=place, alone=session.id)
+            try:
+                return await self._outward.connect(way)
+            except Unreachable as error:
+                failure = error
+        raise failure
+
+    async def _places(self) -> list[Place]:
+        """RFC 4976 §5.1: by the port that is configured, by SRV records, or by the port that relays have."""
+        uri = self._relay.uri
+        if uri.port is not None or self._lookup is None or is_address(uri.host.strip("[]")):
+            return [_place(uri)]
+        records = await self._lookup.srv(f"_msrps._tcp.{uri.host}")
+        if not records:
+            return [_place(uri)]
+        return [(record.target, record.port) for record in in_order(records, self._tokens.fraction)][:MAX_PLACES]
 
 
 class Reserved:
@@ -157,5 +192,5 @@ class Reserved:
         self.close(error)
 
 
-def _address(uri: MsrpUri) -> tuple[str, int]:
+def _place(uri: MsrpUri) -> Place:
     return uri.host.strip("[]"), uri.port or DEFAULT_PORT

@@ -20,8 +20,8 @@ class UserPlane:
 
     `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went
     silent, sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection
-    carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our relay leads to one
-    by another path.
+    carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our relay leads to
+    one by another path.
     """
 
     def __init__(

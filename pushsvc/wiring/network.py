@@ -57,7 +57,8 @@ class Network:
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
         resolve = resolve_with(reactor.nameResolver)
-        locator = Locator(resolve, system_lookup(reactor), self.tokens.fraction)
+        lookup = system_lookup(reactor)
+        locator = Locator(resolve, lookup, self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
         self._tls = Tls(
             self.identity,
@@ -78,6 +79,7 @@ class Network:
             resolve,
             msrp_settings(config, product),
             advertised(config, config.msrp.listen),
+            lookup,
         )
         self.floors = Floors(
             self.agent,

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
 from pushsvc.errors import Refused, Unreachable
 from pushsvc.msrp.chunk import Report, Send
+from pushsvc.net.msrp_receiving import NOTHING
 from pushsvc.net.tls import Tls
 from pushsvc.sender.job import AttemptResult, FileState
-from pushsvc.sessions import Invitation
+from pushsvc.sessions import Invitation, Take
 from tests.conversations import test_pushes
 from tests.identities import identity_of
 from tests.net.authorities import authority
@@ -244,6 +246,33 @@ class NoPath(RelayCase):
     def test_silence_to_the_receiver(self) -> None:
         self.begin_with(receiver=FAR, deaf=True)
         self.assert_not_taken()
+
+    def test_lines_that_are_not_taken_after_all(self) -> None:
+        """The receiver had asked its relay for three: what is not needed is given back."""
+        self.begin_with(receiver=FAR)
+        stack = self.receiver.stack
+
+        async def invited(invitation: Invitation) -> None:
+            self.assertTrue(await invitation.reserve(invitation.lines))
+            self.assertEqual(stack.msrp.sessions, 3)
+            invitation.accept([None, Take(NOTHING, ("*",)), None], stack.describe_answer)
+            self.assertEqual(stack.msrp.sessions, 1)
+
+        stack.sessions.on_invitation = lambda invitation: Deferred.fromCoroutine(invited(invitation))
+        results = [file.result for file in self.push(self.sender.job(b"one", b"two", b"three")).files]
+        self.assertEqual(results, [FileState.REFUSED, FileState.FAILED, FileState.REFUSED])
+        self.assert_nothing_left()
+
+    def test_a_push_that_is_refused_meanwhile(self) -> None:
+        """As when the receiver is being stopped."""
+        self.begin_with(receiver=FAR, deaf=True)
+        delivering = self.sender.deliver(self.sender.job(CONTENT))
+        self.network.settle(5.0)
+        self.receiver.stack.sessions.close_all("stopping")
+        failure = self.network.run(delivering).failure
+        assert isinstance(failure, Refused)
+        self.assertEqual(failure.status, 503)
+        self.assert_nothing_left()
 
     def test_a_push_that_is_withdrawn_meanwhile(self) -> None:
         """The receiver does not go on waiting for its relay."""

@@ -97,6 +97,33 @@ class Carried(SessionTest):
         head = head_of(frame.octets)
         self.assertEqual((head.to_path, head.from_path), ((SENDER,), (RECEIVER,)))
 
+    def test_a_content_goes_on_by_another_path(self) -> None:
+        """E.13: relays may come to lead elsewhere; whoever is at the end stays who it was."""
+        self.bind()
+        self.session.send(Octets(b"hello"))
+        self.session.next_chunk()
+        relay = MsrpUri.parse("msrps://relay.example.com:2855/r;tcp")
+        self.session.reroute((relay, RECEIVER))
+        self.session.reroute(())
+        self.assertEqual(self.session.peer_path, (SENDER,))
+        self.session.reroute((relay, SENDER))
+        self.session.replied(make_reply("s000000000000002"))
+        frame = self.session.next_chunk()
+        assert frame is not None
+        self.assertEqual(head_of(frame.octets).to_path, (relay, SENDER))
+
+    def test_through_a_relay_a_report_is_asked_for(self) -> None:
+        """Its replies are not the peer's (E.13), and not every relay takes large chunks."""
+        self.bind()
+        relay = MsrpUri.parse("msrps://relay.example.com:2855/r;tcp")
+        self.session.agreed((relay, SENDER))
+        self.session.send(Octets(b"hello"))
+        frame = self.session.next_chunk()
+        assert frame is not None
+        self.assertTrue(head_of(frame.octets).success_report)
+        self.assertEqual(Transfer(chunk=65536).through_relays(), Transfer(chunk=10240, success_report=True))
+        self.assertEqual(Transfer(chunk=100).through_relays().chunk, 100)
+
     def test_a_reply_makes_room_for_the_next_chunk(self) -> None:
         """The connection is told that there may be more to take."""
         self.bind()

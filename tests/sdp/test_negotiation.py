@@ -26,6 +26,7 @@ from pushsvc.sdp import (
     closing,
     format,
     media,
+    moved,
     offer,
     parse,
     reoffer,
@@ -229,6 +230,14 @@ class Later(SynchronousTestCase):
         """E.11: nobody shall try to connect to it."""
         active = answer(self.first, [attrs.evolve(TAKE, setup="active")], END, (8, 1))
         self.assertEqual([view.port for view in media(active)], [9])
+
+    def test_a_line_that_another_relay_leads_to(self) -> None:
+        """[D-SDP-1] E.13: the path alone is another one, and nothing is said where nothing has changed."""
+        both = offer(END, [NOTICE, self.second], (7, 1))
+        path = parse_path("msrps://relay.example.com:2855/r2;tcp msrps://s.example.com:2855/sss;tcp")
+        again = moved(both, {1: path})
+        self.assertEqual(again, offer(END, [NOTICE, attrs.evolve(self.second, path=path)], (7, 2)))
+        self.assertIs(moved(again, {0: NOTICE.path, 1: path}), again)
 
     def test_a_line_that_is_closed_already_stays_as_it_is(self) -> None:
         """[D-SDP-1] Saying it twice is not a change."""

@@ -23,6 +23,9 @@ class Msrp:
     def agreed(self, *peer: object) -> None:
         self.peer = peer
 
+    def reroute(self, path: object) -> None:
+        self.peer = path
+
     def send(self, content: object, progress: object) -> Deferred[object]:
         return self.receipt
 
@@ -107,6 +110,14 @@ class Lines(SynchronousTestCase):
         view = self.answered(answer(self.offer))
         line.answered(view)
         self.assertEqual(self.msrp.peer, (view.path, view.fingerprints, ("192.0.2.20", 2855)))
+
+    def test_a_path_that_comes_again_may_be_another(self) -> None:
+        """Unless the line is closed: then it leads nowhere."""
+        view = self.answered(answer(self.offer))
+        self.line.reroute(view)
+        self.assertEqual(self.msrp.peer, view.path)
+        self.line.msrp = None
+        self.line.reroute(view)
 
     def test_a_refusal_says_nothing(self) -> None:
         self.line.answered(self.answered(answer(self.offer, False)))

@@ -29,10 +29,12 @@ class Rows(SynchronousTestCase):
     def test_a_line_with_port_0_is_closed(self) -> None:
         again = Reanswer(self.before, sdp.closing(self.before, [0]))
         self.assertEqual((again.new, again.ended, self.answered(again)), ([], [0], [0, 2855]))
+        self.assertEqual([line.index for line in again.kept], [1])
 
     def test_the_same_again_is_answered_with_the_same(self) -> None:
         again = Reanswer(self.before, self.before)
         self.assertEqual((again.new, again.ended), ([], []))
+        self.assertEqual([line.index for line in again.kept], [0, 1])
         self.assertEqual(again.answer(self.ours, {}, REMOTE), self.ours)
 
     def test_another_file_under_the_same_id_is_an_error(self) -> None:

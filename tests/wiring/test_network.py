@@ -12,9 +12,11 @@ from pushsvc.config.shared import Msrp, Sip
 from pushsvc.config.values import Listen, Secret
 from pushsvc.digest import Account
 from pushsvc.errors import ConfigErrors
+from pushsvc.msrp.uri import MsrpUri
+from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.observer import Observers
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.network import Network, Product, account_of
+from pushsvc.wiring.network import Network, Product, account_of, relay_of
 from tests import sim
 
 LOOPBACK = (Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5061))
@@ -86,6 +88,20 @@ class TheNetworkSide(SynchronousTestCase):
         ):
             self.assertEqual(account_of(ReceiverConfig(sip=sip)), account)
         self.assertEqual(self.network(sip=sip).agent._account, account)
+
+    def test_who_we_are_at_our_relay(self) -> None:
+        """[F-19] The user of the identity where none is named; and content is offered over TLS, which it needs."""
+        alice = Sip(identity=SipUri.parse("sip:alice@example.com"))
+        uri = MsrpUri.parse("msrps://relay.example.com:2855;tcp")
+        plain = (Listen("tcp", "127.0.0.1", 0),)
+        for user, expected in (("", "alice"), ("al", "al")):
+            msrp = Msrp(listen=plain, allow_plain=True, relay=uri, relay_user=user, relay_password=Secret("x"))
+            self.assertEqual(relay_of(ReceiverConfig(sip=alice, msrp=msrp)), Relay(uri, Account(expected, "x")))
+        network = self.network(sip=alice, msrp=msrp)
+        self.assertTrue(network.secure)
+        local = network.floors.local_end(secure=True)
+        self.assertEqual((local.host, local.port, local.fingerprints), ("relay.example.com", 2855, ()))
+        self.assertIsNone(relay_of(ReceiverConfig()))
 
     def test_our_own_certificate_stays_the_same(self) -> None:
         """Its fingerprint is what peers may have pinned."""
