@@ -27,8 +27,8 @@ def send(transaction_id: str, message_id: str | None, written: ByteRange | None,
     return attrs.evolve(head, **{"content_type": "text/plain", **facts})  # type: ignore[arg-type]
 
 
-def reply(transaction_id: str, comment: str, status: int = 200) -> Reply:
-    return Reply(transaction_id, parse_path(YOU), parse_path(US), status, comment)
+def reply(transaction_id: str, comment: str, *headers: tuple[str, str], status: int = 200) -> Reply:
+    return Reply(transaction_id, parse_path(YOU), parse_path(US), status, comment, headers)
 
 
 FRAMES: dict[str, tuple[str, Read]] = {
@@ -90,11 +90,11 @@ FRAMES: dict[str, tuple[str, Read]] = {
     ),
     "tinyMSRP, a reply with a Byte-Range (15)": (
         "MSRP 1732440000123 200 OK\nTo-Path: {you}\nFrom-Path: {us}\nByte-Range: 1-5/5\n-------1732440000123$\n",
-        (reply("1732440000123", "OK"), b"", Flag.COMPLETE),
+        (reply("1732440000123", "OK", ("Byte-Range", "1-5/5")), b"", Flag.COMPLETE),
     ),
     "Kamailio, a reply with a Message-ID (15)": (
         "MSRP 7c5b 200 OK\nTo-Path: {you}\nFrom-Path: {us}\nMessage-ID: 83a0c9d1\n-------7c5b$\n",
-        (reply("7c5b", "OK"), b"", Flag.COMPLETE),
+        (reply("7c5b", "OK", ("Message-ID", "83a0c9d1")), b"", Flag.COMPLETE),
     ),
     "tinyMSRP, an answer to a REPORT (17)": (
         "MSRP r1 200 Report received\nTo-Path: {you}\nFrom-Path: {us}\n-------r1$\n",
