@@ -51,7 +51,7 @@ class Habits:
     max_chunk: int = KAMAILIO_CHUNK
 
 
-class TestRelay:
+class RelayServer:
     """Listens at an address. `auths` are the AUTHs that came, `passed` the heads that were passed on, in order."""
 
     def __init__(self, network: Network, address: str, identity: Identity, habits: Habits | None = None) -> None:
@@ -128,7 +128,7 @@ class TestRelay:
 class Connection(Protocol):
     """One connection to the relay, or of it."""
 
-    def __init__(self, relay: TestRelay) -> None:
+    def __init__(self, relay: RelayServer) -> None:
         self._relay = relay
         self._framer = Framer()
         self._head: Head | None = None

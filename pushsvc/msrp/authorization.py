@@ -27,6 +27,7 @@ RENEW_AFTER = 0.75  # of the time that was allowed
 SHORTEST_WAIT = 5.0  # seconds between two AUTHs, however short a time is allowed
 UNSAID_EXPIRES = 1800  # seconds; RFC 4976 §5.1 does not let a relay leave out what it allows
 MAX_USE_PATH = 3  # URIs; with our own they are as many as a description may have
+MAX_STALE = 2  # nonces in a row that were good for nothing; who goes on so would never be done
 CNONCE = 16  # characters
 
 
@@ -65,6 +66,7 @@ class _Answered:
 
     challenge: Challenge
     cnonce: str
+    stale: int  # nonces before this one
 
 
 @attrs.define
@@ -138,9 +140,13 @@ class Authorization:
         challenge = next((each for each in challenges if each.is_supported), None)
         if challenge is None:
             return self._denied(now, "the relay's challenge cannot be answered", reply.status)
-        before, self._answered = self._answered, _Answered(challenge, self.tokens.word(CNONCE))
+        before = self._answered
+        stale = 0 if before is None else before.stale + 1
         if before is not None and (not challenge.stale or before.challenge.nonce == challenge.nonce):
             return self._denied(now, "wrong user or password for the relay", reply.status)
+        if stale > MAX_STALE:
+            return self._denied(now, "the relay calls every nonce stale", reply.status)
+        self._answered = _Answered(challenge, self.tokens.word(CNONCE), stale)
         answer = challenge.answer(
             self.account, "AUTH", str(self.relay), self._answered.cnonce, 1, with_uri=self.with_uri
         )

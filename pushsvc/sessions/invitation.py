@@ -137,8 +137,7 @@ class Invitation:
             return False
         except Unreachable as error:
             self.log.warn("push refused: {reason}", reason=error.reason, call_id=call_id)
-            warning = NO_PATH_WARNING
-            self.refuse(NO_PATH, [("Retry-After", str(RETRY_AFTER)), ("Warning", warning)])
+            self.refuse(NO_PATH, [("Retry-After", str(RETRY_AFTER)), ("Warning", NO_PATH_WARNING)])
         return not self.is_over
 
     def accept(

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.digest import Account
 from pushsvc.msrp.authorization import (
+    MAX_STALE,
     REPLY_SECONDS,
     SHORTEST_WAIT,
     SILENCE_SECONDS,
@@ -138,6 +139,15 @@ class Asking(AuthorizationCase):
         request = self.auth(self.reply(self.challenged(), 401, stale))
         self.assertIn('nonce="n2"', request.headers[0][1])
         self.assert_over(self.reply(request, 401, stale), Denied("wrong user or password for the relay", 401))
+
+    def test_nonces_that_never_hold(self) -> None:
+        """Whatever the relay says, there is an end to it."""
+        request = self.challenged()
+        for number in range(2, 2 + MAX_STALE):
+            stale = ("WWW-Authenticate", CHALLENGE[1].replace("n1", f"n{number}") + ", stale=true")
+            request = self.auth(self.reply(request, 401, stale))
+        stale = ("WWW-Authenticate", CHALLENGE[1].replace("n1", "another") + ", stale=true")
+        self.assert_over(self.reply(request, 401, stale), Denied("the relay calls every nonce stale", 401))
 
     def test_challenges_that_cannot_be_answered(self) -> None:
         for headers in ((), (("WWW-Authenticate", "Basic realm=x"),), (("WWW-Authenticate", 'Digest realm="x"'),)):

@@ -19,7 +19,7 @@ from pushsvc.sip.service_records import Srv
 from tests.identities import identity_of
 from tests.net.authorities import authority
 from tests.net.msrp_sides import ALICE, Notes
-from tests.relays import Habits, TestRelay
+from tests.relays import Habits, RelayServer
 from tests.sim import Network
 from tests.tokens import CountedTokens
 
@@ -38,7 +38,7 @@ class RelayClientCase(SynchronousTestCase):
         self.network = Network()
         directory = Path(self.mktemp())
         directory.mkdir()
-        self.relay = TestRelay(self.network, RELAY, authority().issue(self.certified), Habits(**habits))
+        self.relay = RelayServer(self.network, RELAY, authority().issue(self.certified), Habits(**habits))
         self.endpoint = MsrpEndpoint(
             self.network.host(ALICE),
             Tls(identity_of("alice"), authority=authority().write(directory / "ca.pem")),
