@@ -57,7 +57,7 @@ class Through(relay_case.RelayCase):
         self.assertEqual(self.relays[NEAR].biggest, 10240)
 
     def test_a_relay_says_200_for_itself_only(self) -> None:
-        """So a report is asked for; without one nobody says that it was delivered."""
+        """[R-UP-3] So a report is asked for; without one nobody says that it was delivered."""
         for loses, state in ((Send, FileState.FAILED), (Report, FileState.UNCONFIRMED)):
             self.begin_with(sender=NEAR, loses=(loses,))
             result = self.push(self.sender.job(CONTENT))
@@ -66,7 +66,7 @@ class Through(relay_case.RelayCase):
             self.assert_nothing_left()
 
     def test_a_refusal_behind_a_relay(self) -> None:
-        """It comes as a REPORT."""
+        """[R-UP-3] It comes as a REPORT."""
         self.begin_with(sender=NEAR, receiver=FAR)
         job = self.sender.job(CONTENT)
         broken = attrs.evolve(job, contents=(attrs.evolve(job.contents[0], sha1=bytes(20)),))
@@ -145,7 +145,7 @@ class InTime(relay_case.RelayCase):
         self.assert_nothing_left()
 
     def test_a_relay_that_dies(self) -> None:
-        """In the middle of a content, which is sent again later."""
+        """In the middle of a content. Nobody but the relay had acknowledged any of it, so all of it is sent again."""
         self.begin_with(sender=NEAR)
         delivering = self.sender.deliver(self.sender.job(CONTENT * 20))
         while len(self.sends(NEAR)) < 5:
@@ -154,4 +154,8 @@ class InTime(relay_case.RelayCase):
         result = self.network.run(delivering)
         self.assertTrue(result.failure.retry)
         self.assertEqual([file.result for file in result.files], [FileState.FAILED])
+        self.assertEqual(result.octets_acknowledged, 0)
+        self.network.settle(200.0)
+        self.relays[NEAR].begin()
+        self.assert_delivered(CONTENT * 20)
         self.assert_nothing_left()

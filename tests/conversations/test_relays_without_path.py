@@ -60,7 +60,7 @@ class NoPath(relay_case.RelayCase):
         self.assert_not_taken()
 
     def test_a_certificate_for_another_name(self) -> None:
-        """E.10 rule 8: who is not our relay does not get our password's digest."""
+        """[D-TLS-1] E.10 rule 8: who is not our relay does not get our password's digest."""
         self.begin_with(sender=NEAR, certified=FAR)
         self.assert_not_sent(f"{NEAR}:2855 cannot be reached over MSRP")
         self.assertEqual(self.relays[NEAR].auths, [])
