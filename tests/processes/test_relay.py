@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from pushsvc.pushctl.certificates import Authority
+from pushsvc.pushctl.core import kamailio
 from pushsvc.pushctl.daemon import Role
+from pushsvc.pushctl.exits import CommandFailed
 from pushsvc.pushctl.lab import Lab
 from tests.processes.pushing import LabCase, until
 
@@ -32,9 +33,10 @@ class Relayed(LabCase):
     """[F-19] What a relay that others have written makes of us, and we of it."""
 
     def setUp(self) -> None:
-        program = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin")
-        if program is None:
-            raise SkipTest("kamailio is not installed (Debian: kamailio, kamailio-tls-modules)")
+        try:
+            program = kamailio()
+        except CommandFailed as missing:
+            raise SkipTest(str(missing)) from None
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         authority = Authority.fresh()
