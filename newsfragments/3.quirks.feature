@@ -1,1 +1,0 @@
-Other MSRP stacks are met as they are (`docs/interop.md` lists 37 quirks): after a 413 the receiver closes the line and the sender waits `delivery.after_413` for that, a refused file no longer holds up the others' session, content that is not of the announced type is refused, and a success report that was asked for and did not come leaves a file `unconfirmed`.
