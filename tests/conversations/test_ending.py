@@ -19,7 +19,7 @@ class Hanging(ConversationCase):
     """BYE."""
 
     def test_the_receiver_hangs_up_in_mid_transfer(self) -> None:
-        """[R-PRA-REL-3] [A-41] [A-12] Flow 9: 200 at once, the content ends with #, nothing of it is kept."""
+        """[R-PRA-REL-3] [A-41] [A-12] [F-15] Flow 9: 200 at once, the content ends with #, nothing of it is kept."""
         self.begin()
         session = self.opened(LARGE)
         sending = session.lines[0].send(LARGE)
@@ -37,7 +37,7 @@ class Hanging(ConversationCase):
         self.assert_nothing_left()
 
     def test_the_sender_hangs_up_in_mid_transfer(self) -> None:
-        """[R-PRA-REL-1] [R-PRA-REL-3]"""
+        """[R-PRA-REL-1] [R-PRA-REL-3] [F-15]"""
         self.begin()
         session = self.opened(LARGE)
         sending = session.lines[0].send(LARGE)

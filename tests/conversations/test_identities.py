@@ -46,7 +46,7 @@ class IdentityTest(ConversationCase):
 
 
 class SomebodyElse(IdentityTest):
-    """[D-TLS-1] Certificates that are not the announced ones (E.10 rule 2)."""
+    """[D-TLS-1] [F-18] Certificates that are not the announced ones (E.10 rule 2)."""
 
     def test_a_receiver(self) -> None:
         """[D-TLS-1] The call fails for good, and the session is ended; nothing was sent."""

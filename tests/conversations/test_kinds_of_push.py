@@ -38,12 +38,12 @@ class Kinds(ForeignCase):
         return status
 
     def test_generic(self) -> None:
-        """Without a list anybody may push; what a stranger says of itself is kept as such."""
+        """[F-22] Without a list anybody may push; what a stranger says of itself is kept as such."""
         self.assertEqual(self.pushed(ASSERTED), 200)
         self.assertEqual((self.about.sender, self.about.asserted), ("sip:push@example.com", False))
 
     def test_trusted(self) -> None:
-        """The list goes by the identity that a trusted core asserts, and by nothing that a stranger writes."""
+        """[F-18] [F-22] The list goes by what a trusted core asserts, and by nothing that a stranger writes."""
         allow = ("sip:*@trusted.example",)
         self.assertEqual(self.pushed(ASSERTED, trusted=True, allow=allow), 200)
         self.assertEqual((self.about.sender, self.about.asserted), ("sip:news@trusted.example", True))

@@ -15,7 +15,7 @@ class OverMsrp(PushCase):
     """Files by INVITE and MSRP."""
 
     def test_a_file_is_in_the_inbox_when_it_is_called_delivered(self) -> None:
-        """[R-GEN-1] [R-GEN-2] The sender may delete its copy."""
+        """[R-GEN-1] [R-GEN-2] [F-01] The sender may delete its copy."""
         self.begin()
         content = bytes(range(256)) * 2000
         result = self.push(self.sender.job(content))
@@ -268,6 +268,7 @@ class Trouble(PushCase):
         self.assert_nothing_left()
 
     def test_a_push_withdrawn_in_mid_transfer_leaves_nothing(self) -> None:
+        """[F-15]"""
         self.begin()
         pushed = self.sender.deliver(self.sender.job(bytes(5_000_000)))
         self.network.settle(0.5)

@@ -177,7 +177,7 @@ class Requests(ConversationCase):
         self.assertEqual((response.status, response.headers.get("accept")), (415, accept))
 
     def test_a_body_in_a_coding_that_nobody_knows(self) -> None:
-        """[D-SIP-5]"""
+        """[D-SIP-5] [F-11]"""
         response = self.answer(self.request("INVITE", self.offer(), ("Content-Encoding", "gzip")))
         self.assertEqual((response.status, response.headers.get("accept-encoding")), (415, "identity"))
 

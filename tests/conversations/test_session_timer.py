@@ -35,7 +35,7 @@ class Interval(ConversationCase):
 
 
 class Refreshes(Interval):
-    """They come at half the interval."""
+    """[F-17] They come at half the interval."""
 
     def test_by_update(self) -> None:
         """[R-PSA-200-1b] [D-SES-1] Flow 8a: no SDP, so nothing is negotiated; the interval counts from the 200."""
@@ -150,7 +150,7 @@ class Refreshes(Interval):
 
 
 class Expiry(Interval):
-    """Refreshes that do not come, or do not go through."""
+    """[F-17] Refreshes that do not come, or do not go through."""
 
     def test_the_callee_ends_a_session_that_nobody_refreshes(self) -> None:
         """[R-PSA-200-1b] Flow 8d: an interval of 90 s ends at 60 s."""

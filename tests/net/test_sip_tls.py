@@ -123,7 +123,7 @@ class Requests(OverTlsTest):
 
 
 class Strangers(OverTlsTest):
-    """Whoever is not who we wanted hears nothing of ours but the handshake."""
+    """[F-18] Whoever is not who we wanted hears nothing of ours but the handshake."""
 
     def assert_not_trusted(self, identity: Identity, reason: str) -> None:
         alice, bob = self.side(ALICE), self.bob(identity)

@@ -18,7 +18,7 @@ class Pushing(LabCase):
     """What users do all day."""
 
     def test_a_file_arrives_and_its_ladder_can_be_read(self) -> None:
-        """[R-FLOW-8] [R-FLOW-9]"""
+        """[R-FLOW-8] [R-FLOW-9] [F-01]"""
         lab = self.lab()
         octets = os.urandom(3 * MIB)
         push_id = self.submit(lab, octets, "picture.bin")

@@ -43,7 +43,7 @@ class Push(SynchronousTestCase):
         self.assertEqual((ran.code, ran.stdout), (0, "psh_1\nsip:alice@example.com: delivered\n"))
 
     def test_every_option_finds_its_member(self) -> None:
-        """What the API can do, the command line can do."""
+        """[F-20] What the API can do, the command line can do."""
         _, asked = self.push(
             *("sip:a@b", "-m", "<b>!</b>", "--type", "text/html", "--name", "note.html"),
             *("--mode", "message", "--key", "alarm-4711", "--until", "2026-11-22T12:00:00+01:00"),

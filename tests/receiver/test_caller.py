@@ -15,7 +15,7 @@ CORE = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
 
 
 class WhoCalls(SynchronousTestCase):
-    """[D-SIP-12] [R-INF-1] The operator's rules go by who somebody is, not by who they say they are."""
+    """[D-SIP-12] [R-INF-1] [F-18] The operator's rules go by who somebody is, not by who they say they are."""
 
     def invite(self, *asserted: str) -> Request:
         invite = make_invite()

@@ -62,7 +62,7 @@ class Bounds(PolicyCase):
             self.assertEqual([verdict.accepts(type) for type in types].count(True), taken)
 
     def test_a_sender_that_is_not_on_the_list_is_forbidden(self) -> None:
-        """[R-PRA-INV-2b] [R-INF-1] INVITE from a sender not on the allow list: 403."""
+        """[R-PRA-INV-2b] [R-INF-1] [F-18] INVITE from a sender not on the allow list: 403."""
         verdict = self.judge(PICTURE, allow=("sip:*@example.net",))
         self.assertEqual(verdict, Refuse(403, "Forbidden", Cause.SENDER))
         self.assertEqual(self.causes(self.judge(PICTURE, allow=("sip:x@y", "sip:*@example.com"))), [None])

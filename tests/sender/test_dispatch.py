@@ -118,6 +118,7 @@ class Ending(DispatchCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_busy_peer_is_tried_again_after_the_pause(self) -> None:
+        """[F-21]"""
         self.submit()
         self.attempts[0].done.callback(busy())
         self.assertEqual((self.states(), self.push().recipients[0].reason), (["waiting"], "486 Busy Here"))

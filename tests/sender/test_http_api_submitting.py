@@ -22,6 +22,7 @@ from tests.sender.outbox_case import ALICE, BOB, NOW
 
 class Submitting(ApiCase):
     def test_json(self) -> None:
+        """[F-20]"""
         status, headers, push = self.post(title="Gate 3", correlation={"alarm": 4711})
         self.assertEqual((status, headers["location"]), (202, f"/v1/pushes/{push['id']}"))
         self.assertRegex(push["id"], "^psh_")
@@ -79,7 +80,7 @@ class Submitting(ApiCase):
         self.assertEqual((status, [each["icon"] for each in push["contents"]]), (202, [{"type": "image/png"}] * 8))
 
     def test_raw_by_post_and_by_put_as_curl_does_it(self) -> None:
-        """`curl -T gate.jpg -H 'Push-To: sip:alice@example.com' http://…/v1/pushes`"""
+        """[F-20] `curl -T gate.jpg -H 'Push-To: sip:alice@example.com' http://…/v1/pushes`"""
         for verb in ("POST", "PUT"):
             headers = {"Push-To": f"{ALICE}, {BOB}", "Push-Name": "gate.jpg"}
             status, push = self.client.ask_json(verb, "/v1/pushes", data=b"\xff\xd8", headers=headers)
@@ -87,6 +88,7 @@ class Submitting(ApiCase):
         self.assertEqual(self.metrics.counted, [("submitted", "raw")] * 2)
 
     def test_multipart(self) -> None:
+        """[F-20]"""
         body = (
             b'--b\r\nContent-Disposition: form-data; name="push"\r\n\r\n{"to": ["sip:alice@example.com"]}\r\n'
             b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nA\r\n'

@@ -52,7 +52,7 @@ class Putting(OutboxCase):
         self.assertEqual(push.recipients[0].files, (None, None))
 
     def test_202_means_that_a_restart_will_not_lose_the_push(self) -> None:
-        """[promise 1] Neither its rows nor its octets, small or big."""
+        """[promise 1] [F-21] Neither its rows nor its octets, small or big."""
         self.put(octets=(b"hello", BIG))
         self.restart()
         job = self.done(self.outbox.turn(NOW, 10)).claims[0].job

@@ -122,7 +122,7 @@ class Waking(TurnCase):
 
 class Expiring(TurnCase):
     def test_a_push_ends_at_its_deadline_even_when_no_slot_is_free(self) -> None:
-        """A picture of this morning's visitor is worth nothing tonight."""
+        """[F-21] A picture of this morning's visitor is worth nothing tonight."""
         self.put(to=(ALICE, BOB))
         self.assertEqual(self.turn(NOW + 3599.9, limit=0).expired, 0)
         turn = self.turn(NOW + 3600, limit=0)
@@ -166,7 +166,7 @@ class Priorities(SynchronousTestCase):
         self.lanes = Lanes()
 
     def test_high_goes_first_but_nobody_starves(self) -> None:
-        """A flood of alarms must not stop everything else for a day."""
+        """[F-21] A flood of alarms must not stop everything else for a day."""
         self.assertEqual(sorted(self.pick(7, 50, 50, 50)), [0, 0, 0, 0, 1, 1, 2])
 
     def test_one_at_a_time_nobody_starves_either(self) -> None:
