@@ -60,7 +60,7 @@ class Running:
         except Exception:
             # The root of one delivery: our bug ends this attempt and nothing else.
             self._log.failure(
-                "attempt {attempt} of {push} broke", push=self.claim.job.push_id, attempt=self.claim.job.attempt
+                "a bug: attempt {attempt} of {push} broke", push=self.claim.job.push_id, attempt=self.claim.job.attempt
             )
             return AttemptResult(failure=DeliveryError("an error of ours, it is in the log", retry=True))
         finally:
