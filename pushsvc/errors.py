@@ -1,7 +1,7 @@
 """What can fail, what to answer, and whether to try again. Nothing else needs to read an error's text.
 
-Three trees: `ProtocolError` is a peer's mistake (traffic), `DeliveryError` is an attempt that did not
-succeed (an outcome), `Misuse` is our own mistake (a bug, and must be loud).
+Four trees: `ProtocolError` is a peer's mistake (traffic), `DeliveryError` is an attempt that did not succeed (an
+outcome), `ConfigError` is an operator's (told with its place), `Misuse` is our own (a bug, and must be loud).
 """
 
 from __future__ import annotations
