@@ -101,7 +101,7 @@ class BothDoIt(AnchoringTest):
     """Offered and answered: who connects goes by c= and m=, and everything else by the path."""
 
     def test_the_sender_connects_to_the_anchor(self) -> None:
-        """[D-TLS-1] The fingerprint is that of who is behind it."""
+        """[D-TLS-1] [F-19] The fingerprint is that of who is behind it."""
         self.begin(**BOTH)
         rewrite(self.bob, anchored)
         Middlebox(self.network, BOB)

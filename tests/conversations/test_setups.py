@@ -57,7 +57,7 @@ class Setups(SetupTest):
         self.ended(session)
 
     def test_actpass_and_active(self) -> None:
-        """A receiver that cannot be reached connects, and says by a bodiless SEND which session it is."""
+        """[F-19] A receiver that cannot be reached connects, and says by a bodiless SEND which session it is."""
         self.begin(bob={"prefer_active": True})
         session = self.pushes()
         self.assertEqual((self.setups(), self.connections()), (("actpass", "active"), [(BOB, ALICE)]))

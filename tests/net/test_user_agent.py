@@ -38,7 +38,7 @@ class Requests(AgentTest):
         self.assert_nothing_left(self.alice, bob)
 
     def test_the_receiver_learns_where_it_really_came_from(self) -> None:
-        """[D-SIP-2] received and rport, and the answer to where the request came from."""
+        """[D-SIP-2] [F-19] received and rport, and the answer to where the request came from."""
         bob = Side(self.network, BOB)
         bob.answering(200)
         named = Side(self.network, CAROL, advertise="carol.example.com")
