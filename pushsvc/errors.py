@@ -47,7 +47,8 @@ class DeliveryError(PushsvcError):
 class Refused(DeliveryError):
     """The peer said no. `status` is its SIP or MSRP status, `reason` its phrase, `retry_after` its wish in seconds.
 
-    `why` is what we have to add, for people: "" where the status says everything.
+    `why` is what we have to add, for people: "" where the status says everything. `peer` is the hop that said it, as
+    `tls:192.0.2.1:5061`; "" where it is whoever the session is with.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Refused(DeliveryError):
         retry: bool = False,
         retry_after: float | None = None,
         why: str = "",
+        peer: str = "",
     ) -> None:
         super().__init__(reason, retry=retry)
         self.status = status
         self.protocol = protocol
         self.retry_after = retry_after
         self.why = why
+        self.peer = peer
 
 
 class TimedOut(DeliveryError):

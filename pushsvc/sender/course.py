@@ -27,6 +27,7 @@ class Course:
     sent: int
     acknowledged: int
     result: FileResult | None = None
+    error: DeliveryError | None = None  # why it is no better
     resumed: list[int] = attrs.field(factory=list)  # octets, counted from 1, that were gone on with
     is_wrapped: bool = False  # then the receiver keeps no first part: its octets are not the file's
 
@@ -79,13 +80,18 @@ class Course:
         state, code = (FileState.DELIVERED, 200) if confirmed else (FileState.UNCONFIRMED, None)
         self.result = FileResult(self.content.name, state, code)
 
-    def failed(self, error: DeliveryError) -> DeliveryError:
-        """It failed; gives what that means for the push, which is less where only the rest was refused."""
+    def refused(self, error: Refused | None = None) -> None:
+        """It is not sent, as the peer's answer has no place for it; `error` says how we know."""
+        self.error = error
+        self.result = FileResult(self.content.name, FileState.REFUSED, None if error is None else error.status)
+
+    def failed(self, error: DeliveryError) -> None:
+        """It failed, by this; where only the rest was refused that means less."""
         code = error.status if isinstance(error, Refused) and error.protocol == "msrp" else None
         if self.start and code in NOT_JOINED:
             self.start_whole()
             error, code = Unreachable(f"the rest was refused: MSRP {code} {error.reason}"), None
         may_go_on = code is None and not self.is_wrapped and 0 < self.acknowledged < self.content.size
         resume_at = self.acknowledged if may_go_on else 0
+        self.error = error
         self.result = FileResult(self.content.name, FileState.FAILED, code, resume_at)
-        return error

@@ -84,8 +84,8 @@ class AttemptResult:
     """How one attempt ended.
 
     `files` has one result per content of the job, in its order; it may stop short where `failure` ended the attempt.
-    `mode` is `msrp` or `message` ("" when the attempt did not come that far), `why_mode` says why in words.
-    `retry_after` is the peer's wish in seconds.
+    `mode` is `msrp` or `message` ("" when the attempt did not come that far), `why_mode` says why in words. `peer` is
+    whom the content went to, or else who refused it, as `tls:192.0.2.20:2855`.
     """
 
     files: tuple[FileResult, ...] = ()
@@ -98,4 +98,3 @@ class AttemptResult:
     msrp_status: int | None = None
     octets_acknowledged: int = 0
     failure: DeliveryError | None = None
-    retry_after: float | None = None

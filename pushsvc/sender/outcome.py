@@ -115,7 +115,8 @@ MSRP: Mapping[int, State] = {
     501: State.UNDELIVERABLE,
     506: _LATER,
 }
-_PREFIX = {"msrp": "MSRP "}
+_SAID = {"sip": "{} ", "msrp": "MSRP {} ", "local": ""}
+_SENT = (FileState.DELIVERED, FileState.UNCONFIRMED)
 
 
 def judge(
@@ -185,9 +186,7 @@ def _settled(result: AttemptResult, files: Sequence[FileResult | None]) -> Outco
         return Outcome(State.REJECTED, _line(f"every file was refused {' '.join(codes)}{why}"))
     if wanted and all(file is not None and file.result is FileState.DELIVERED for file in wanted):
         return Outcome(State.DELIVERED)
-    if result.failure is None and all(
-        file is not None and file.result in (FileState.DELIVERED, FileState.UNCONFIRMED) for file in wanted
-    ):
+    if wanted and all(file is not None and file.result in _SENT for file in wanted):
         if result.mode == "message":
             return Outcome(State.ACCEPTED, "202: taken by a server; nothing proves that it reached the device")
         return Outcome(State.ACCEPTED, "everything was sent; the receiver's report did not come")
@@ -210,7 +209,7 @@ def _failure(result: AttemptResult, files: Sequence[FileResult | None]) -> tuple
             if refused.status == 413 and _wish(result) is not None:
                 state = _LATER
             why = f": {refused.why}" if refused.why else ""
-            return state, _line(f"{_PREFIX.get(refused.protocol, '')}{refused.status} {refused.reason}{why}")
+            return state, _line(f"{_SAID[refused.protocol].format(refused.status)}{refused.reason}{why}")
         case Withdrawn() as withdrawn:
             return _LATER, _line(withdrawn.reason)
         case DeliveryError() as error if not isinstance(error, Refused):
@@ -252,8 +251,6 @@ def _again(
 
 
 def _wish(result: AttemptResult) -> float | None:
-    if result.retry_after is not None:
-        return result.retry_after
     return result.failure.retry_after if isinstance(result.failure, Refused) else None
 
 

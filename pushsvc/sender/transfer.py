@@ -15,6 +15,7 @@ from pushsvc.sender.content import icons_of, opened
 from pushsvc.sender.course import Course
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
 from pushsvc.sender.lingering import Key
+from pushsvc.sender.outcome import is_settled
 from pushsvc.sender.packing import Unfit, packed
 from pushsvc.sender.ways import Ways
 from pushsvc.sessions import Call, ConfirmedBy, Icons, Line, Progress, Session
@@ -36,9 +37,8 @@ class Transfer:
         self._why = why
         self._call_id = ""
         self._session: Session | None = None
-        self._peer: str | None = None
+        self._peer = ""
         self._courses = [Course.of(content) for content in job.contents]
-        self._errors: list[DeliveryError] = []
         self._one_offer = DeferredLock()
 
     async def run(self) -> None:
@@ -51,14 +51,16 @@ class Transfer:
         except BaseException:
             session.close("withdrawn")
             raise
-        if self._errors:
-            session.close(self._errors[0].reason)
-        else:
+        if self._failure is not None:
+            session.close(self._failure.reason)
+        elif any(line.is_open for line in session.lines):
             self._ways.lingering.keep(self._key, session)
+        else:
+            session.close("every file was refused")  # A-38
 
     def result(self, failure: DeliveryError | None = None) -> AttemptResult:
         """How it went so far."""
-        failure = failure or next(iter(self._errors), None)
+        failure = failure or self._failure
         said = failure if isinstance(failure, Refused) else None
         in_session = self._session is not None
         return AttemptResult(
@@ -66,7 +68,7 @@ class Transfer:
             mode="msrp",
             why_mode="; ".join([self._why, *self._resumptions()]),
             call_id=self._call_id,
-            peer=self._peer,
+            peer=self._peer or (said.peer if said else "") or None,
             sip_status=200 if in_session else said.status if said and said.protocol == "sip" else None,
             sip_reason="OK" if in_session else said.reason if said and said.protocol == "sip" else None,
             msrp_status=self._msrp_status(said),
@@ -125,6 +127,13 @@ class Transfer:
             course.start_whole()
 
     @property
+    def _failure(self) -> DeliveryError | None:
+        """What went wrong with a file that is still to be sent; else with one that is refused for good."""
+        failed = [course for course in self._courses if course.error is not None]
+        failed.sort(key=lambda course: is_settled(course.result))
+        return failed[0].error if failed else None
+
+    @property
     def _key(self) -> Key:
         return self._job.to, self._job.application
 
@@ -156,7 +165,7 @@ class Transfer:
 
     async def _send(self, session: Session, course: Course, line: Line) -> None:
         if not line.is_open:
-            course.result = FileResult(course.content.name, FileState.REFUSED)
+            course.refused()
             return
         going: Line | None = line
         while going is not None:
@@ -187,18 +196,15 @@ class Transfer:
                 count = whole.of_content
                 receipt = await line.send(whole, lambda sent, known: self._moved(course, count(sent), count(known)))
         except Unfit as unfit:
-            course.result = FileResult(course.content.name, FileState.REFUSED, unfit.status)
-            self._errors.append(unfit)
+            course.refused(unfit)
             return None
         except DeliveryError as error:
             going = await self._gone_on(session, course) if session.is_alive and course.can_go_on(error) else None
             if going is None:
-                self._errors.append(course.failed(error))
+                course.failed(error)
             return going
         except OSError as error:
-            self._errors.append(
-                course.failed(Refused(500, f"content cannot be read: {error.strerror}", protocol="local"))
-            )
+            course.failed(Refused(500, f"content cannot be read: {error.strerror}", protocol="local"))
             return None
         course.delivered(confirmed=receipt.confirmed_by is not ConfirmedBy.NONE)
         self._tell_progress()

@@ -21,7 +21,8 @@ def refusal(exchange: Exchange) -> Refused:
     response = exchange.response
     retry = response.status in WORTH_ANOTHER_TRY
     after, why = retry_after_of(response), exchange.why or _warning(response)
-    return Refused(response.status, response.reason, retry=retry, retry_after=after, why=why)
+    peer = str(exchange.hop)
+    return Refused(response.status, response.reason, retry=retry, retry_after=after, why=why, peer=peer)
 
 
 def _warning(response: Response) -> str:

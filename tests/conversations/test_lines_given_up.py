@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
+from pushsvc.errors import Unreachable
 from pushsvc.msrp.chunk import Send
 from pushsvc.net.msrp_receiving import Wanted
 from pushsvc.sender.job import AttemptResult, FileState
@@ -109,6 +110,32 @@ class GivenUp(SynchronousTestCase):
         self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 413), (DELIVERED, 200)])
         self.assertEqual(self.ladder.count("bob INVITE"), 0)
         self.assertEqual([bool(port) for port in self.ports(self.said, 1)], [False, True])
+        self.assert_nothing_left()
+
+    def test_an_answer_that_takes_no_file_ends_the_session(self) -> None:
+        """[A-38] Port 0 in every line: there is nothing to linger for."""
+        self.begin(linger=30.0)
+        self.bob.sessions.on_invitation = lambda invitation: invitation.accept(
+            [None for _ in invitation.lines], self.bob.describe_answer
+        )
+        result = self.pushed(SMALL, LARGE)
+        self.assertEqual([file.result for file in result.files], [FileState.REFUSED] * 2)
+        self.assertEqual((result.failure, result.sip_status, result.peer), (None, 200, None))
+        self.network.settle(1.0)
+        self.assertEqual(self.ladder[-1], "bob 200 BYE")
+        self.assert_nothing_left()
+
+    def test_what_is_told_is_why_a_file_has_to_be_sent_again(self) -> None:
+        """The first file is refused for good, the second is cut: the refusal explains no second attempt."""
+        self.begin()
+        pushing = self.sender.deliver(self.sender.job(SMALL, LARGE, to="sip:bob@192.0.2.20"))
+        while not self.kept or len(self.kept[0].octets) < 100_000:
+            self.network.step()
+        for session in list(self.bob.sessions._sessions.values()):
+            session.close("no room")
+        result = self.network.run(pushing)
+        self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 415), (FAILED, None)])
+        self.assertIsInstance(result.failure, Unreachable)
         self.assert_nothing_left()
 
     def test_two_large_files_go_side_by_side(self) -> None:

@@ -128,6 +128,7 @@ class Refusals(PushCase):
         result = self.push(job)
         assert isinstance(result.failure, Refused), result
         self.assertEqual((result.sip_status, result.files), (result.failure.status, ()))
+        self.assertEqual(result.peer, "tcp:192.0.2.20:5060")  # who said so
         self.assertEqual(self.receiver.arrived, [])
         self.assert_nothing_left()
         return result.failure

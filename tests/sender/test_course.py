@@ -117,10 +117,10 @@ class GoingOn(SynchronousTestCase):
 
 class Failing(SynchronousTestCase):
     def failed(self, one: Course, error: DeliveryError) -> tuple[DeliveryError, int | None, int]:
-        said = one.failed(error)
-        assert one.result is not None
+        one.failed(error)
+        assert one.result is not None and one.error is not None
         self.assertEqual(one.result.result, FileState.FAILED)
-        return said, one.result.code, one.result.resume_at
+        return one.error, one.result.code, one.result.resume_at
 
     def test_a_cut_leaves_where_to_go_on(self) -> None:
         one = course(4)

@@ -84,6 +84,7 @@ class Statuses(SynchronousTestCase):
     def test_the_reason_says_who_said_what(self) -> None:
         self.assertEqual(verdict(refused(486)).reason, "486 No")
         self.assertEqual(verdict(refused(413, "msrp")).reason, "MSRP 413 No")
+        self.assertEqual(verdict(refused(500, "local")), Outcome(State.WAITING, "No", NOW + 5))  # a disk of ours
 
     def test_the_reason_says_what_we_know_better(self) -> None:
         """[D-SIP-9] Nobody finds a wrong password by the word Unauthorized."""
@@ -174,6 +175,13 @@ class Files(SynchronousTestCase):
         """[A-26] Every octet was answered; sending all of it again would not make it surer."""
         self.assertEqual(verdict(AttemptResult(mode="msrp"), UNSURE, FINE).state, State.ACCEPTED)
 
+    def test_a_refusal_beside_it_does_not_send_it_again(self) -> None:
+        """A dozen copies of the file that has arrived would be the price of the one that was refused."""
+        result = attrs.evolve(refused(413, "msrp"), mode="msrp")
+        for refusal in (REFUSED, attrs.evolve(BROKEN, code=413)):
+            self.assertEqual(verdict(result, UNSURE, refusal).state, State.ACCEPTED)
+        self.assertEqual(verdict(AttemptResult(failure=Unreachable("cut")), UNSURE, BROKEN).state, State.WAITING)
+
     def test_an_attempt_speaks_about_what_was_not_settled_before(self) -> None:
         earlier = (FINE, None, BROKEN, REFUSED)
         now = AttemptResult(files=(UNSURE, FINE))
@@ -195,10 +203,6 @@ class Retries(SynchronousTestCase):
 
     def test_retry_after_is_honoured_even_above_the_longest_pause(self) -> None:
         self.assertEqual(verdict(refused(503, retry_after=7200), chance=0.0).retry_at, NOW + 7200)
-
-    def test_retry_after_may_stand_beside_the_failure(self) -> None:
-        result = attrs.evolve(refused(480), retry_after=60.0)
-        self.assertEqual(verdict(result, chance=0.0).retry_at, NOW + 60)
 
     def test_a_short_retry_after_does_not_undo_the_back_off(self) -> None:
         """A peer that always says "in a second" must not use up all attempts in a dozen seconds."""
