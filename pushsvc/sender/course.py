@@ -91,7 +91,13 @@ class Course:
         if self.start and code in NOT_JOINED:
             self.start_whole()
             error, code = Unreachable(f"the rest was refused: MSRP {code} {error.reason}"), None
-        may_go_on = code is None and not self.is_wrapped and 0 < self.acknowledged < self.content.size
-        resume_at = self.acknowledged if may_go_on else 0
         self.error = error
-        self.result = FileResult(self.content.name, FileState.FAILED, code, resume_at)
+        self.result = self._unfinished() if code is None else FileResult(self.content.name, FileState.FAILED, code)
+
+    def so_far(self) -> FileResult:
+        """Its result; where it has none yet, what remains when it is given up now."""
+        return self.result or self._unfinished()
+
+    def _unfinished(self) -> FileResult:
+        may_go_on = not self.is_wrapped and 0 < self.acknowledged < self.content.size
+        return FileResult(self.content.name, FileState.FAILED, resume_at=self.acknowledged if may_go_on else 0)

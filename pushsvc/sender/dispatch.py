@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import attrs
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -17,10 +18,10 @@ from pushsvc.errors import Withdrawn
 from pushsvc.machine import Tokens
 from pushsvc.sender.attempts import Deliver, Progress, Running
 from pushsvc.sender.clock_watch import ClockWatch
-from pushsvc.sender.job import AttemptResult
+from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_records import Cancelling, Claim, Turn
-from pushsvc.sender.outcome import OPEN, SUCCESS, Outcome, RetryPolicy, State, judge, merged
+from pushsvc.sender.outcome import OPEN, SUCCESS, Outcome, RetryPolicy, State, is_settled, judge, merged
 
 OUTBOX_TROUBLE = (SQLAlchemyError, OSError)  # a full disk, mostly
 TROUBLE = 5.0  # seconds until the outbox is asked again after it failed
@@ -189,18 +190,19 @@ class Dispatch(Service):
         try:
             result = await running.result()
             self._check_clock()
-            if running.withdrawn and isinstance(result.failure, Withdrawn):
-                await self._outbox.release([claim], self._clock.seconds())
+            files = merged(claim.files, result)
+            withdrawn = running.withdrawn and isinstance(result.failure, Withdrawn)
+            if withdrawn and not all(map(is_settled, files)):
+                await self._outbox.release([attrs.evolve(claim, files=files)], self._clock.seconds())
             else:
-                await self._settle(running, result)
+                await self._settle(running, result, files)
         finally:
             del self._attempts[claim.job.recipient_id]
             self._begin_look()
             self._check_drained()
 
-    async def _settle(self, running: Running, result: AttemptResult) -> None:
+    async def _settle(self, running: Running, result: AttemptResult, files: Sequence[FileResult | None]) -> None:
         claim = running.claim
-        files = merged(claim.files, result)
         outcome = judge(
             result,
             files,

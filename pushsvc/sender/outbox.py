@@ -105,7 +105,7 @@ class Outbox:
         return settled
 
     def release(self, claims: Sequence[Claim], now: float) -> Deferred[None]:
-        """Give claims back that were not tried to the end because we stop."""
+        """Give claims back that were not tried to the end because we stop; their `files` are how far they came."""
         return self._writer.run(lambda connection: outbox_end.release(connection, claims, now))
 
     async def cancel(self, push_id: str) -> Cancelling | None:

@@ -52,7 +52,13 @@ def settle(
 
 
 def release(connection: Connection, claims: Collection[Claim], now: float) -> None:
-    """These attempts were given up because we stop: they do not count, and the recipients are as due as they were."""
+    """These attempts were given up because we stop: they do not count, and the recipients are as due as they were.
+
+    What they came to is in the `files` of the claims, and the next attempt goes on from there.
+    """
+    for claim in claims:
+        ours = recipients.c.id == claim.job.recipient_id
+        connection.execute(update(recipients).where(ours, IN_FLIGHT).values(files=write_files(claim.files)))
     _give_back(connection, [claim.job.recipient_id for claim in claims], now)
 
 

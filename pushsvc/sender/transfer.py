@@ -13,7 +13,7 @@ from pushsvc.errors import DeliveryError, Refused
 from pushsvc.sdp import FileOffer
 from pushsvc.sender.content import icons_of, opened
 from pushsvc.sender.course import Course
-from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
+from pushsvc.sender.job import AttemptResult, FileState, Job
 from pushsvc.sender.lingering import Key
 from pushsvc.sender.outcome import is_settled
 from pushsvc.sender.packing import Unfit, packed
@@ -64,7 +64,7 @@ class Transfer:
         said = failure if isinstance(failure, Refused) else None
         in_session = self._session is not None
         return AttemptResult(
-            files=tuple(course.result or _nothing(course.content) for course in self._courses) if in_session else (),
+            files=tuple(course.so_far() for course in self._courses) if in_session else (),
             mode="msrp",
             why_mode="; ".join([self._why, *self._resumptions()]),
             call_id=self._call_id,
@@ -268,10 +268,6 @@ class Transfer:
 def _refused(line: Line) -> bool:
     """Whether a rest that was offered by this line is not taken as one."""
     return not (line.is_open and line.takes_range)
-
-
-def _nothing(content: ContentFile) -> FileResult:
-    return FileResult(content.name, FileState.FAILED)
 
 
 async def _all(work: list[Deferred[None]]) -> None:

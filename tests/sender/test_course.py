@@ -134,6 +134,14 @@ class Failing(SynchronousTestCase):
         one.moved(5, 5)
         self.assertEqual(self.failed(one, refused), (refused, 413, 0))
 
+    def test_what_is_given_up_in_between_may_be_gone_on_with(self) -> None:
+        """A sender that is restarted does not begin a large file again."""
+        one = course()
+        one.moved(8, 6)
+        self.assertEqual(one.so_far(), FileResult("gate.txt", FileState.FAILED, None, 6))
+        one.delivered(confirmed=True)
+        self.assertEqual(one.so_far(), one.result)
+
     def test_a_refused_rest_says_nothing_about_the_whole(self) -> None:
         """[D-MSRP-4] Two parts that do not make the file: the next attempt sends all of it."""
         for status in (400, 413):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from pushsvc.errors import Refused, Withdrawn
 from pushsvc.sender.dispatch import WITHDRAWAL
-from pushsvc.sender.job import AttemptResult
+from pushsvc.sender.job import AttemptResult, FileResult, FileState
 from tests.sender.dispatch_case import DispatchCase
 from tests.sender.outbox_case import ALICE, BOB, delivered
 
@@ -65,6 +66,35 @@ class Cancelling(DispatchCase):
 
 
 class Draining(DispatchCase):
+    def withdraw(self, *files: FileResult) -> None:
+        """Stop while an attempt runs that has come so far."""
+
+        async def until_we_stop() -> AttemptResult:
+            with contextlib.suppress(CancelledError):
+                await Deferred()
+            return AttemptResult(files, "msrp", failure=Withdrawn())
+
+        self.start()
+        self.dispatch._deliver = lambda job, moved: Deferred.fromCoroutine(until_we_stop())
+        self.submit(contents=(self.content(b"one", "1.txt"), self.content(b"two", "2.txt")))
+        self.dispatch.drain(0.0)
+        self.advance(0)
+
+    def test_what_had_arrived_is_not_sent_again_and_what_was_cut_is_gone_on_with(self) -> None:
+        """A restart in the middle of a large file costs no more than its last octets."""
+        cut = FileResult("2.txt", FileState.FAILED, resume_at=2)
+        self.withdraw(FileResult("1.txt", FileState.DELIVERED, 200), cut)
+        self.assertEqual(self.states(), ["queued"])
+        self.restart()
+        self.start()
+        (content,) = self.attempts[0].job.contents
+        self.assertEqual((content.name, content.resume_at, self.attempts[0].job.attempt), ("2.txt", 2, 2))
+
+    def test_who_has_everything_when_we_stop_is_done(self) -> None:
+        """Only the end of the session was cut short; there is nothing to go on with."""
+        self.withdraw(*(FileResult(f"{number}.txt", FileState.DELIVERED, 200) for number in (1, 2)))
+        self.assertEqual(self.states(), ["delivered"])
+
     def test_what_runs_may_finish_and_nothing_new_begins(self) -> None:
         self.start()
         for number in range(3):
