@@ -79,8 +79,11 @@ def retry(session: Session, push_id: str) -> int:
 @pass_session
 def explain(session: Session, push_id: str) -> int:
     """Why a push went as it went, in words."""
-    told = session.api.get("v1", "pushes", push_id, "explain")
-    session.output.item(told, "\n".join(_told(told)))
+    where = "v1", "pushes", push_id, "explain"
+    if session.output.as_json:
+        session.output.item(session.api.get(*where), "")
+    else:
+        click.echo("\n".join(map(printable, session.api.text(*where).splitlines())))
     return Exit.OK
 
 
@@ -110,16 +113,3 @@ def _status_lines(push: Json) -> Iterator[str]:
             for attempt in recipient["attempts"]
         ]
         yield from columns(attempts) if attempts else ()
-
-
-def _told(told: Json) -> Iterator[str]:
-    """A JSON object as indented words, whatever its members are."""
-    for member, value in told.items():
-        label = printable(member.replace("_", " "))
-        inner = value if isinstance(value, list) else [value]
-        if any(isinstance(item, dict) for item in inner):
-            yield f"{label}:"
-            for item in inner:
-                yield from (f"  {line}" for line in (_told(item) if isinstance(item, dict) else (printable(item),)))
-        elif value not in (None, [], ""):
-            yield f"{label}: {', '.join(map(printable, inner))}"

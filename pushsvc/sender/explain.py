@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pushsvc.api.fields import time_text
+from pushsvc.sender.job import FileState
 from pushsvc.sender.outbox_records import Attempt, Push, Recipient
-from pushsvc.sender.outcome import FAILED, OPEN, SUCCESS, State
+from pushsvc.sender.outcome import FAILED, OPEN, SUCCESS, State, is_given_up
 
 Said = tuple[str, str]
 """What it means, and what to try."""
@@ -60,8 +61,16 @@ _SIP_CLASS: Mapping[int, Said] = {
     6: ("The other side refuses, everywhere.", "Ask the user."),
 }
 _NO_ANSWER: Said = (
-    "Nobody answered, or the connection did not hold.",
+    "Nobody answered, or no connection came about.",
     "Check that the address can be reached from here.",
+)
+_NO_USE: Said = (
+    "What was found there cannot be trusted or used, so it was not tried again.",
+    "Put right what the reason names: a certificate, the device's answer, or the address.",
+)
+_BROKE_OFF: Said = (
+    "The device took the push, but the transfer did not come to its end.",
+    "Nothing: we try again by ourselves.",
 )
 _EXCLUDED: Said = (
     "The device's answer leaves out what was offered: its type or its size.",
@@ -71,7 +80,10 @@ _STATES: Mapping[State, Said] = {
     State.QUEUED: ("It has not been tried yet.", "Nothing: it is in the queue."),
     State.SENDING: ("It is being sent now.", "Nothing."),
     State.DELIVERED: ("The device has every octet that it accepted.", ""),
-    State.ACCEPTED: ("It was taken on the way, but nothing proves that it reached the device.", ""),
+    State.ACCEPTED: (
+        "It was sent, but nothing proves that it reached the device.",
+        "Ask the person before you send it again: it may be there twice then.",
+    ),
     State.CANCELLED: ("It was cancelled.", ""),
     State.EXPIRED: ("Its time was over before it could be delivered.", "Submit it again with a later not_after."),
 }
@@ -117,7 +129,7 @@ def _recipient(recipient: Recipient) -> dict[str, Any]:
         "state": recipient.state.value,
         "why": why,
         "advice": advice,
-        "evidence": [_evidence(attempt) for attempt in recipient.attempts],
+        "evidence": [*map(_evidence, recipient.attempts), *_left_out(recipient)],
     }
 
 
@@ -126,10 +138,10 @@ def _why(recipient: Recipient) -> Said:
     own = _STATES.get(recipient.state)
     if recipient.state is State.EXPIRED and own and last and last.outcome == "retry":
         return f"{own[0]} The last attempt: {_meaning(last)[0]}", own[1]
-    if own is not None:
-        return own
-    why, advice = _meaning(last) if last else _NO_ANSWER
     said = f" ({recipient.reason})" if recipient.reason else ""
+    if own is not None:
+        return (own[0] + said, own[1]) if recipient.state in SUCCESS else own
+    why, advice = _meaning(last) if last else _NO_ANSWER
     if recipient.state is State.WAITING:
         return f"{why}{said} It is tried again at {time_text(recipient.due_at)}.", advice
     return why + said, advice.replace("Nothing: we try again by ourselves.", "Drive it again later: retry.")
@@ -140,7 +152,16 @@ def _meaning(attempt: Attempt) -> Said:
         return MSRP.get(attempt.msrp_status, ("The device refused the content while it came.", "See its logs."))
     if attempt.sip_status is not None and attempt.sip_status >= 300:
         return SIP.get(attempt.sip_status) or _SIP_CLASS[attempt.sip_status // 100]
-    return _EXCLUDED if attempt.sip_status and attempt.outcome == State.REJECTED.value else _NO_ANSWER
+    if attempt.sip_status is not None:
+        return _EXCLUDED if attempt.outcome == State.REJECTED.value else _BROKE_OFF
+    at_once = attempt.outcome == State.UNDELIVERABLE.value and not is_given_up(attempt.reason or "")
+    return _NO_USE if at_once else _NO_ANSWER
+
+
+def _left_out(recipient: Recipient) -> list[str]:
+    """The files that the device has not, or not for sure."""
+    lacking = [file for file in recipient.files if file is not None and file.result is not FileState.DELIVERED]
+    return [f"file {file.name}: {file.result.value}" + (f", {file.code}" if file.code else "") for file in lacking]
 
 
 def _evidence(attempt: Attempt) -> str:

@@ -12,7 +12,7 @@ from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox_read import write_files
 from pushsvc.sender.outbox_records import Claim, Finished
-from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, push_state
+from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, one_line, push_state
 from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
 
 _INTERRUPTED = "the service stopped while it was being sent"
@@ -141,7 +141,7 @@ def _end_attempt(connection: Connection, claim: Claim, outcome: Outcome, result:
             call_id=result.call_id,
             peer=result.peer,
             sip_status=result.sip_status,
-            sip_reason=result.sip_reason,
+            sip_reason=None if result.sip_reason is None else one_line(result.sip_reason),
             msrp_status=result.msrp_status,
             octets_acknowledged=result.octets_acknowledged,
             outcome=outcome.word,

@@ -39,6 +39,8 @@ OPEN = frozenset({State.QUEUED, State.WAITING, State.SENDING})
 SUCCESS = frozenset({State.DELIVERED, State.ACCEPTED})
 FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
 CANCELLED = "cancelled by its owner"  # the reason, whoever finds out
+_USED_UP = "attempts were made"
+_TOO_LATE = "; no time for another attempt before the deadline"
 PARTIAL = "partial"  # the state of a push that ended well for some recipients only
 
 
@@ -142,7 +144,7 @@ def judge(
     if cancelled:
         return Outcome(State.CANCELLED, CANCELLED)
     if state is State.REJECTED and any(file and file.result is FileState.DELIVERED for file in files):
-        return Outcome(State.DELIVERED, _line(f"the other files were refused: {reason}"))
+        return Outcome(State.DELIVERED, one_line(f"the other files were refused: {reason}"))
     if state is not _LATER:
         return Outcome(state, reason)
     if now >= not_after:
@@ -160,6 +162,11 @@ def merged(earlier: Sequence[FileResult | None], result: AttemptResult) -> tuple
 def is_settled(result: FileResult | None) -> bool:
     """Whether the file needs no further attempt."""
     return result is not None and (result.result is FileState.DELIVERED or _refused(result))
+
+
+def is_given_up(reason: str) -> bool:
+    """Whether this reason is of a recipient that was tried as long as it could be."""
+    return reason.endswith((_USED_UP, _TOO_LATE))
 
 
 def push_state(counts: Mapping[State, int]) -> str:
@@ -181,9 +188,9 @@ def _settled(result: AttemptResult, files: Sequence[FileResult | None]) -> Outco
     wanted = [file for file in files if not _refused(file)]
     if not wanted and files:
         codes = sorted({str(file.code) for file in files if file and file.code})
-        ours = isinstance(result.failure, Refused) and result.failure.protocol == "local"
-        why = f": {result.failure}" if ours else ""
-        return Outcome(State.REJECTED, _line(f"every file was refused {' '.join(codes)}{why}"))
+        of_file = isinstance(result.failure, Refused) and result.failure.protocol != "sip"
+        why = f": {result.failure}" if of_file and str(result.failure) else ""
+        return Outcome(State.REJECTED, one_line(f"every file was refused {' '.join(codes)}{why}"))
     if wanted and all(file is not None and file.result is FileState.DELIVERED for file in wanted):
         return Outcome(State.DELIVERED)
     if wanted and all(file is not None and file.result in _SENT for file in wanted):
@@ -209,11 +216,11 @@ def _failure(result: AttemptResult, files: Sequence[FileResult | None]) -> tuple
             if refused.status == 413 and _wish(result) is not None:
                 state = _LATER
             why = f": {refused.why}" if refused.why else ""
-            return state, _line(f"{_SAID[refused.protocol].format(refused.status)}{refused.reason}{why}")
+            return state, one_line(f"{_SAID[refused.protocol].format(refused.status)}{refused.reason}{why}")
         case Withdrawn() as withdrawn:
-            return _LATER, _line(withdrawn.reason)
+            return _LATER, one_line(withdrawn.reason)
         case DeliveryError() as error if not isinstance(error, Refused):
-            return _LATER if error.retry else State.UNDELIVERABLE, _line(error.reason)
+            return _LATER if error.retry else State.UNDELIVERABLE, one_line(error.reason)
     codes = [file.code for file in files if file and not is_settled(file) and file.code]
     if codes:
         return _status("msrp", codes[0]), f"MSRP {codes[0]}"
@@ -236,7 +243,7 @@ def _again(
     result: AttemptResult, reason: str, tries: int, now: float, policy: RetryPolicy, not_after: float, chance: float
 ) -> Outcome:
     if tries >= policy.attempts:
-        return Outcome(State.UNDELIVERABLE, _line(f"{reason}; {tries} attempts were made"))
+        return Outcome(State.UNDELIVERABLE, one_line(reason, f"; {tries} {_USED_UP}"))
     pause = policy.delay(tries) * (1 + policy.jitter * (2 * chance - 1))
     # Retry-After: never sooner than the peer wished, hence jitter one way only.
     wished = (_wish(result) or 0.0) * (1 + policy.jitter * chance)
@@ -247,13 +254,14 @@ def _again(
     last_chance = not_after - policy.first
     if last_chance > now + (_wish(result) or 0.0):
         return Outcome(State.WAITING, reason, last_chance)
-    return Outcome(State.UNDELIVERABLE, _line(f"{reason}; no time for another attempt before the deadline"))
+    return Outcome(State.UNDELIVERABLE, one_line(reason, _TOO_LATE))
 
 
 def _wish(result: AttemptResult) -> float | None:
     return result.failure.retry_after if isinstance(result.failure, Refused) else None
 
 
-def _line(text: str) -> str:
-    """The peer's words as one bounded line without control characters."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_REASON]
+def one_line(text: str, ending: str = "") -> str:
+    """The peer's words as one bounded line without control characters, with an ending of ours."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())[: MAX_REASON - len(ending)] + ending

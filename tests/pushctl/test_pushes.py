@@ -86,23 +86,14 @@ class Commands(SynchronousTestCase):
         self.assertEqual(self.run_against(too_late, "cancel", "psh_1").code, 65)
 
     def test_explain_reads_as_words(self) -> None:
-        """Whatever evidence the daemon has is shown with it."""
-        told = {
-            "summary": "Alice's phone was busy.",
-            "recipients": [{"to": "sip:alice@example.com", "because": "486 Busy Here", "evidence": ["a", "b"]}],
-            "nothing": None,
-        }
-        ran = self.run_against({"GET /v1/pushes/psh_1/explain": [Says(200, told)]}, "explain", "psh_1")
-        self.assertEqual(
-            ran.stdout.splitlines(),
-            [
-                "summary: Alice's phone was busy.",
-                "recipients:",
-                "  to: sip:alice@example.com",
-                "  because: 486 Busy Here",
-                "  evidence: a, b",
-            ],
-        )
+        """The daemon's own, each piece of evidence in a line; the JSON is for programs."""
+        words = "The push failed for 1 of 1 recipient.\n\nsip:alice@example.com: rejected\n  - attempt 1\x1b[2J\n"
+        told = {"summary": "The push failed for 1 of 1 recipient.", "recipients": []}
+        answers = {"GET /v1/pushes/psh_1/explain": [Says(200, words.encode(), "text/plain")]}
+        ran = self.run_against(answers, "explain", "psh_1")
+        self.assertEqual(ran.stdout, words.replace("\x1b", "\ufffd"))
+        ran = self.run_against({"GET /v1/pushes/psh_1/explain": [Says(200, told)]}, "--json", "explain", "psh_1")
+        self.assertEqual(json.loads(ran.stdout), told)
 
     def test_trace_is_drawn_or_told(self) -> None:
         """The ladder for eyes, the JSON for programs."""

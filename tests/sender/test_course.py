@@ -118,7 +118,8 @@ class GoingOn(SynchronousTestCase):
 class Failing(SynchronousTestCase):
     def failed(self, one: Course, error: DeliveryError) -> tuple[DeliveryError, int | None, int]:
         one.failed(error)
-        assert one.result is not None and one.error is not None
+        assert one.result is not None
+        assert one.error is not None
         self.assertEqual(one.result.result, FileState.FAILED)
         return one.error, one.result.code, one.result.resume_at
 

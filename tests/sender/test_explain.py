@@ -8,6 +8,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sender.explain import MSRP, SIP, explain, explain_text
+from pushsvc.sender.job import FileResult, FileState
 from pushsvc.sender.outbox_records import Attempt, Push, Recipient
 from pushsvc.sender.outcome import State
 from tests.sender.outbox_case import ALICE, BOB, NOW
@@ -97,8 +98,46 @@ class Explaining(SynchronousTestCase):
         self.assertIn("2048 octets acknowledged", story["evidence"][0])
 
     def test_nobody_answered(self) -> None:
+        """However long it was tried."""
         silent = attrs.evolve(TRIED, sip_status=None, sip_reason=None, peer=None)
         self.assertIn("Nobody answered", told(State.WAITING, silent)["why"])
+        for ending in ("; 12 attempts were made", "; no time for another attempt before the deadline"):
+            gone = attrs.evolve(silent, outcome="undeliverable", reason="no answer to INVITE" + ending)
+            self.assertIn("Nobody answered", told(State.UNDELIVERABLE, gone, reason=gone.reason)["why"])
+
+    def test_somebody_else_is_there(self) -> None:
+        """A certificate for another name is nothing that the network could mend."""
+        reason = "the certificate of tls:192.0.2.20:2855 is not the announced one"
+        other = attrs.evolve(TRIED, sip_status=None, sip_reason=None, peer=None, outcome="undeliverable", reason=reason)
+        story = told(State.UNDELIVERABLE, other, reason=reason)
+        self.assertEqual(
+            story["why"],
+            f"What was found there cannot be trusted or used, so it was not tried again. ({reason})",
+        )
+        self.assertIn("a certificate", story["advice"])
+
+    def test_a_transfer_that_did_not_come_to_its_end(self) -> None:
+        """The device had answered: a cut, a rest that it had not kept, a disk of ours."""
+        reason = "the rest was refused: MSRP 400 Hash mismatch"
+        cut = attrs.evolve(TRIED, sip_status=200, sip_reason="OK", reason=reason)
+        self.assertIn(f"did not come to its end. ({reason})", told(State.WAITING, cut, reason=reason)["why"])
+
+    def test_a_success_that_is_none_of_all_files_says_so(self) -> None:
+        """[A-21]"""
+        files = (
+            FileResult("a.txt", FileState.DELIVERED, 200),
+            FileResult("b.txt", FileState.FAILED, 413),
+            FileResult("c.txt", FileState.REFUSED),
+        )
+        (story,) = explain(made(attrs.evolve(recipient(State.DELIVERED), files=files)))["recipients"]
+        self.assertEqual(story["evidence"], ["file b.txt: failed, 413", "file c.txt: refused"])
+        reason = "the other files were refused: 488 No"
+        self.assertIn(f" ({reason})", told(State.DELIVERED, reason=reason)["why"])
+
+    def test_what_is_unconfirmed_is_not_to_be_sent_again_lightly(self) -> None:
+        story = told(State.ACCEPTED, reason="everything was sent; the receiver's report did not come")
+        self.assertIn("(everything was sent;", story["why"])
+        self.assertIn("twice", story["advice"])
 
     def test_an_answer_that_leaves_the_content_out(self) -> None:
         """[F-12] The device did answer, so nobody is to look for it in the network."""

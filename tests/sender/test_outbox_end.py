@@ -65,6 +65,14 @@ class Settling(EndCase):
         self.assertEqual((attempt.started_at, attempt.ended_at, attempt.outcome), (NOW, NOW + 2, "retry"))
         self.assertEqual((attempt.reason, attempt.retry_at), ("486 Busy Here", NOW + 5))
 
+    def test_what_the_peer_says_is_one_bounded_line(self) -> None:
+        """It may be as long as a head, and is kept a dozen times a recipient; it ends up on terminals."""
+        self.put()
+        self.settle(self.claim(), WAIT, AttemptResult(sip_status=486, sip_reason="Bu\x1bsy " * 1000))
+        (attempt,) = self.push().recipients[0].attempts
+        assert attempt.sip_reason is not None
+        self.assertEqual((len(attempt.sip_reason), attempt.sip_reason[:12]), (200, "Bu sy Bu sy "))
+
     def test_the_next_attempt_knows_what_the_receiver_has(self) -> None:
         """[F-14] Also after a restart; of files that are settled nothing is sent any more."""
         self.put(octets=[b"hello", b"world"])

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import DeliveryError, Refused, TimedOut, Unreachable, Withdrawn
 from pushsvc.sender.job import AttemptResult, FileResult, FileState
-from pushsvc.sender.outcome import FAILED, OPEN, Outcome, RetryPolicy, State, judge, merged, push_state
+from pushsvc.sender.outcome import FAILED, OPEN, Outcome, RetryPolicy, State, is_given_up, judge, merged, push_state
 
 NOW = 1000.0
 LATE = NOW + 100_000
@@ -155,7 +155,8 @@ class Files(SynchronousTestCase):
     def test_a_file_stopped_with_413_was_refused(self) -> None:
         stopped = attrs.evolve(BROKEN, code=413)
         self.assertEqual(verdict(refused(413, "msrp"), stopped, FINE), Outcome(State.DELIVERED))
-        self.assertEqual(verdict(refused(413, "msrp"), stopped).state, State.REJECTED)
+        outcome = verdict(refused(413, "msrp"), stopped)
+        self.assertEqual(outcome, Outcome(State.REJECTED, "every file was refused 413: No"))
 
     def test_a_file_that_broke_is_tried_again_though_another_was_refused(self) -> None:
         """The refusal of the first file is not the reason for the second."""
@@ -196,6 +197,12 @@ class Retries(SynchronousTestCase):
 
     def test_a_huge_factor_does_not_overflow(self) -> None:
         self.assertEqual(RetryPolicy(factor=100.0, attempts=1000).delay(1000), 1800)
+
+    def test_a_long_reason_does_not_hide_that_we_gave_up(self) -> None:
+        wordy = AttemptResult(failure=Unreachable("far " * 100))
+        for outcome in (verdict(wordy, tries=12), verdict(wordy, not_after=NOW + 1)):
+            reason = outcome.reason or ""
+            self.assertEqual((outcome.state, is_given_up(reason), len(reason)), (State.UNDELIVERABLE, True, 200))
 
     def test_jitter_spreads_to_both_sides(self) -> None:
         for chance, pause in ((0.0, 4.0), (0.5, 5.0), (0.75, 5.5)):
