@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import Refused, TimedOut, Unreachable, Withdrawn
+from pushsvc.sender.delivery import TRY_MSRP_INSTEAD
 from pushsvc.sender.job import FileState, Job
 from pushsvc.sip.codec import encode
-from pushsvc.sip.message import Request
+from pushsvc.sip.message import Request, Response, reply_to
+from tests.conversations.case import intercept
 from tests.conversations.push_case import PushCase
 from tests.sim import Weather
 
@@ -86,6 +88,20 @@ class OverMsrp(PushCase):
         self.assertEqual([(each.call_id, each.to.tag) for each in invites[1:]], [(invites[0].call_id, tag)] * 2)
         self.network.settle(31.0)
         self.assertEqual(self.receiver.stack.sessions.alive, 0)
+        self.assert_nothing_left()
+
+    def test_withdrawn_while_it_is_offered_in_a_session_that_lingers(self) -> None:
+        """[R-PSA-CAN-1] That session is ended: nobody knows what holds in it."""
+        self.begin(linger=300.0)
+        self.push(self.sender.job(b"one" * 2000))
+        pushed = self.sender.deliver(self.sender.job(b"two" * 2000))
+        self.network.settle(0.02)
+        self.assertEqual(len(self.sender_said.requests("INVITE")), 2)
+        pushed.cancel()
+        self.assertIsInstance(self.network.run(pushed).failure, Withdrawn)
+        self.network.settle(5.0)
+        self.assertEqual((self.sender.stack.sessions.alive, self.receiver.stack.sessions.alive), (0, 0))
+        self.assertEqual(self.receiver.contents(), [b"one" * 2000])
         self.assert_nothing_left()
 
     def test_another_application_has_a_session_of_its_own(self) -> None:
@@ -227,9 +243,60 @@ class ByMessage(PushCase):
         self.assertEqual(result.failure.status, 415)
         self.assert_nothing_left()
 
+    def test_who_takes_no_message_gets_the_same_by_msrp(self) -> None:
+        """In the same attempt, which says why it went so (INTERFACES §4); not when MESSAGE was asked for."""
+        for status in TRY_MSRP_INSTEAD:
+            self.begin()
+            self.refuse_messages(status)
+            result = self.push(self.sender.job(b"Gate 3 is open", mode="auto"))
+            self.assertEqual([file.result for file in result.files], [FileState.DELIVERED], status)
+            self.assertEqual((result.mode, result.sip_status), ("msrp", 200))
+            self.assertEqual(result.why_mode, f"MESSAGE was refused with {status}")
+            self.assertEqual(self.receiver.contents(), [b"Gate 3 is open"])
+        result = self.push(self.sender.job(b"Gate 3 is open", mode="message"))
+        self.assertEqual((result.mode, result.sip_status, result.peer), ("message", status, "udp:192.0.2.20:5060"))
+        self.assertEqual(len(self.receiver.arrived), 1)
+
+    def test_who_declines_a_message_is_not_asked_by_invite(self) -> None:
+        """A person said no to the content, not to the way it came."""
+        self.begin()
+        self.refuse_messages(603)
+        result = self.push(self.sender.job(b"Gate 3 is open", mode="auto"))
+        self.assertEqual((result.mode, result.sip_status, self.sender_said.requests("INVITE")), ("message", 603, []))
+
+    def refuse_messages(self, status: int) -> None:
+        def answer(request: Request) -> Response | None:
+            return reply_to(request, status, to_tag="a") if request.method == "MESSAGE" else None
+
+        intercept(self.receiver.stack, answer)
+
+    def test_a_message_that_nobody_answers_may_be_withdrawn(self) -> None:
+        """Nothing of it is left to be sent again."""
+        self.begin()
+        self.network.unplug("192.0.2.20")
+        for withdrawn in (False, True):
+            pushed = self.sender.deliver(self.sender.job(b"Gate 3 is open", mode="message"))
+            self.network.settle(1.0)
+            if withdrawn:
+                pushed.cancel()
+            failure = self.network.run(pushed).failure
+            self.assertIsInstance(failure, Withdrawn if withdrawn else TimedOut | Unreachable)
+            self.assert_nothing_left()
+
 
 class Trouble(PushCase):
     """What may go wrong on the way."""
+
+    def test_a_content_that_is_gone(self) -> None:
+        """Our own trouble: the other file arrives, and this one waits for somebody to mend the disk."""
+        self.begin()
+        job = self.sender.job(b"text" * 1000, b"more" * 1000)
+        job.contents[0].path.unlink()
+        result = self.push(job)
+        self.assertEqual([file.result for file in result.files], [FileState.FAILED, FileState.DELIVERED])
+        self.assertEqual(str(result.failure), "content cannot be read: No such file or directory")
+        self.assertEqual(self.receiver.contents(), [b"more" * 1000])
+        self.assert_nothing_left()
 
     def test_nobody_is_there(self) -> None:
         self.begin()

@@ -88,6 +88,19 @@ class ResumeCase(PushCase):
         self.network.settle(1.0)
         return result
 
+    def forget_ranges(self) -> None:
+        """The receiver's answers do not repeat the range of the file."""
+
+        def forgetful(answered: Callable[..., sdp.Description]) -> Callable[..., sdp.Description]:
+            def answer(*args: Any) -> sdp.Description:
+                lines = sdp.format(answered(*args)).split(b"\r\n")
+                return sdp.parse(b"\r\n".join(line for line in lines if not line.startswith(b"a=file-range")))
+
+            return answer
+
+        for name in ("answer", "answer_again"):
+            self.patch(sdp, name, forgetful(getattr(sdp, name)))
+
     def tmp(self) -> list[str]:
         return sorted(path.name for path in (Path(self.receiver.inbox.directory) / "tmp").iterdir())
 
@@ -225,6 +238,33 @@ class InTheDialog(ResumeCase):
         self.assert_delivered_once(self.again(self.job, result))
         self.assertEqual(self.ranges()[-1], "whole")
 
+    def test_a_peer_that_takes_the_rest_for_a_file_gets_none_of_it(self) -> None:
+        """RFC 5547 §8.3.1: its answer does not repeat the range. In this dialog the whole has been offered already."""
+        self.begin_keeping()
+        self.forget_ranges()
+        result = self.pushed(self.acknowledged(300_000))
+        self.assertEqual((self.receiver.arrived, result.files[0].resume_at), ([], 0))
+        self.assertIsInstance(result.failure, Unreachable)
+        self.assertEqual(self.ladder().count("SEND 1-"), 1)
+        self.network.settle(3700.0)
+        self.assert_nothing_left()
+
+    def test_withdrawn_while_the_rest_is_offered(self) -> None:
+        """[R-PSA-CAN-1] The session ends; what is kept may be gone on with."""
+        self.begin_keeping()
+        self.job = self.sender.job(CONTENT)
+        delivering = self.sender.deliver(self.job)
+        self.until(self.acknowledged(300_000))
+        self.cut()
+        self.until(lambda: len(self.offers()) == 2)
+        delivering.cancel()
+        result = self.network.run(delivering)
+        self.assertIsInstance(result.failure, Withdrawn)
+        self.network.settle(5.0)
+        self.assertEqual((self.sender.stack.sessions.alive, self.receiver.stack.sessions.alive), (0, 0))
+        self.assertEqual(result.files[0].resume_at, 5 * CHUNK)
+        self.assert_delivered_once(self.again(self.job, result))
+
     def test_the_service_stops_and_goes_on(self) -> None:
         """What came is there for the next process, and for no longer than its time."""
         self.begin_keeping()
@@ -338,13 +378,7 @@ class InANewDialog(ResumeCase):
         """RFC 5547 §8.3.1: its answer would repeat the range."""
         self.begin_keeping()
         result = self.gone()
-        answered = sdp.answer
-
-        def forgetful(*args: Any) -> sdp.Description:
-            text = sdp.format(answered(*args))
-            return sdp.parse(b"\r\n".join(line for line in text.split(b"\r\n") if not line.startswith(b"a=file-range")))
-
-        self.patch(sdp, "answer", forgetful)
+        self.forget_ranges()
         again = self.again(self.job, result)
         self.assertEqual([each.partition("-")[0] for each in self.ranges()], ["whole", "393217", "whole"])
         self.assertEqual([file.result for file in again.files], [FileState.DELIVERED])

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sender import migrations, schema
 from pushsvc.sender.outbox_database import Database, StoreUnusable
+from pushsvc.sender.outbox_records import Claim
 from pushsvc.sender.outcome import Outcome, State
 from pushsvc.sessions import Icon
 from tests.sender.outbox_case import ALICE, NOW, OutboxCase, at_once, delivered
@@ -102,34 +103,46 @@ class Upgrading(OutboxCase):
         super().open(in_thread)
 
     def _leave(self, path: Path) -> None:
-        """A queue of the first schema, with a push that was not sent yet."""
+        """A queue of the first schema, with a push that was not sent yet, and one that was being sent."""
         engine = create_engine(f"sqlite:///{path}")
         config = Config()
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "0001")
-            for row in OLD_PUSH:
+            for row in (*OLD_PUSH, *RUNNING_PUSH):
                 connection.exec_driver_sql(row)
         engine.dispose()
 
+    def claims(self) -> dict[str, Claim]:
+        """What there is to do, by push."""
+        return {claim.job.push_id: claim for claim in self.done(self.outbox.turn(NOW, 10)).claims}
+
     def test_a_push_of_the_first_schema_is_sent(self) -> None:
         """It was answered 202, which holds for the next version, too."""
-        (claim,) = self.done(self.outbox.turn(NOW, 10)).claims
+        claim = self.claims()["psh_old"]
         (content,) = claim.job.contents
         self.assertEqual((claim.job.to, content.name, content.path.read_bytes()), (ALICE, "old.txt", b"hello"))
         self.assertIsNone(content.icon)
         self.done(self.outbox.settle(claim, Outcome(State.DELIVERED), delivered("old.txt"), (), NOW))
         self.assertEqual(self.states("psh_old"), ["delivered"])
 
+    def test_a_push_that_was_being_sent_goes_on(self) -> None:
+        """The old process was killed in the middle of its second file; results were shorter then."""
+        self.restart()
+        running = self.claims()["psh_running"]
+        self.assertEqual([(content.name, content.resume_at) for content in running.job.contents], [("2.txt", 0)])
+        self.assertEqual((running.tries, running.job.attempt), (1, 2))
+        (attempt,) = self.push("psh_running").recipients[0].attempts[:-1]
+        self.assertEqual(attempt.outcome, "interrupted")
+
     def test_new_pushes_go_beside_it(self) -> None:
         """[F-13]"""
         icon = Icon("image/png", b"x")
         self.put("psh_new", contents=(attrs.evolve(self.content(), icon=icon),))
         self.restart()
-        claims = self.done(self.outbox.turn(NOW, 10)).claims
-        self.assertEqual({claim.job.push_id: claim.job.contents[0].icon for claim in claims},
-                         {"psh_old": None, "psh_new": icon})  # fmt: skip
+        icons = {push_id: claim.job.contents[0].icon for push_id, claim in self.claims().items()}
+        self.assertEqual(icons, {"psh_old": None, "psh_running": None, "psh_new": icon})
 
 
 OLD_PUSH = (
@@ -139,4 +152,14 @@ OLD_PUSH = (
     " '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', 1, X'68656c6c6f')",
     "INSERT INTO recipients VALUES (1, 1, 0, 'sip:alice@example.com', 'queued', NULL, 1, 1800000000.0, 1800003600.0,"
     " 0, 0, 0, 0, '[]')",
+)
+
+RUNNING_PUSH = (
+    "INSERT INTO pushes VALUES (2, 'psh_running', 'sending', 1800000000.0, 1800003600.0, 'auto', 'attachment',"
+    " 'normal', NULL, NULL, NULL, NULL, '[]', 1)",
+    "INSERT INTO contents SELECT 2, 0, '1.txt', type, size, sha1, sha256, kept, octets FROM contents WHERE push = 1",
+    "INSERT INTO contents SELECT 2, 1, '2.txt', type, size, sha1, sha256, kept, octets FROM contents WHERE push = 1",
+    "INSERT INTO recipients VALUES (2, 2, 0, 'sip:bob@example.com', 'sending', NULL, 1, 1800000000.0, 1800003600.0,"
+    """ 1, 1, 0, 5, '[["1.txt", "delivered", 200], ["2.txt", "failed", null]]')""",
+    "INSERT INTO attempts (recipient, number, started_at) VALUES (2, 1, 1800000000.0)",
 )
