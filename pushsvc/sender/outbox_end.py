@@ -41,7 +41,7 @@ def settle(
     values: dict[str, Any] = {
         "state": outcome.state.value,
         "reason": outcome.reason,
-        "acknowledged": claim.delivered + result.octets_acknowledged,
+        "acknowledged": claim.delivered + max(result.octets_acknowledged, _begun(files)),
         "files": write_files(files),
     }
     if outcome.retry_at is not None:
@@ -49,6 +49,11 @@ def settle(
     connection.execute(update(recipients).where(recipients.c.id == recipient, IN_FLIGHT).values(values))
     _end_attempt(connection, claim, outcome, result, now)
     return outcome, refresh(connection, {row.push})
+
+
+def _begun(files: Sequence[FileResult | None]) -> int:
+    """Octets that the receiver has of files that it has not whole, also after an attempt that it did not answer."""
+    return sum(file.resume_at for file in files if file is not None)
 
 
 def release(connection: Connection, claims: Collection[Claim], now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select, update
 
 from pushsvc.errors import PushsvcError
-from pushsvc.sender.job import FileState
+from pushsvc.sender.job import FileResult, FileState
 from pushsvc.sender.outbox_end import refresh
 from pushsvc.sender.outbox_read import read_files, write_files
 from pushsvc.sender.outbox_records import Cancelling
@@ -58,7 +58,8 @@ def retry(connection: Connection, push_id: str, now: float, time_to_live: float)
 
 
 def _drive_again(connection: Connection, recipient: int, files: str, count: int, now: float, not_after: float) -> None:
-    delivered = [file if file and file.result is FileState.DELIVERED else None for file in read_files(files, count)]
+    # What was refused is offered anew; of what was cut the receiver may still have the first part.
+    kept = [file if file and _is_of_use(file) else None for file in read_files(files, count)]
     connection.execute(
         update(recipients)
         .where(recipients.c.id == recipient)
@@ -69,6 +70,10 @@ def _drive_again(connection: Connection, recipient: int, files: str, count: int,
             expires_at=not_after,
             tries=0,
             cancel_asked=False,
-            files=write_files(delivered),
+            files=write_files(kept),
         )
     )
+
+
+def _is_of_use(file: FileResult) -> bool:
+    return file.result is FileState.DELIVERED or file.resume_at > 0

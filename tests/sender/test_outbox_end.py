@@ -82,6 +82,8 @@ class Settling(EndCase):
         claim = self.claim(NOW + 5)
         self.assertEqual([(content.name, content.resume_at) for content in claim.job.contents], [("1.txt", 3)])
         self.assertEqual(claim.files, files)
+        self.settle(claim, WAIT, AttemptResult(sip_status=486))
+        self.assertEqual(self.push().recipients[0].acknowledged, 8, "busy: that takes nothing back")
 
     def test_a_push_is_final_with_its_last_recipient(self) -> None:
         """[promise 4] And it says so by one word, and by its counts."""

@@ -77,6 +77,13 @@ class TryingAgain(WishCase):
         (again,) = self.claims(1)
         self.assertEqual([content.name for content in again.job.contents], ["1.txt"])
 
+    def test_a_file_that_was_cut_is_gone_on_with(self) -> None:
+        """[F-14] Who drives a large push again does so because most of it is there."""
+        self.put()
+        self.end(*self.claims(1), State.UNDELIVERABLE, FileResult("0.txt", FileState.FAILED, resume_at=3))
+        self.retry()
+        self.assertEqual(self.claims(1)[0].job.contents[0].resume_at, 3)
+
     def test_a_deadline_that_is_over_is_set_anew(self) -> None:
         self.put(not_after=NOW + 10)
         self.done(self.outbox.turn(NOW + 10, 0))
