@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from pushsvc.errors import DeliveryError
 from pushsvc.machine import Tokens
 from pushsvc.net.driver import Driver
-from pushsvc.net.user_agent import Exchange, UserAgent
+from pushsvc.net.reaching import Exchange
+from pushsvc.net.user_agent import UserAgent
 from pushsvc.sip.headers import Address, Headers, Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request

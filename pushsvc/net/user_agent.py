@@ -5,60 +5,34 @@ Dialogs and sessions live above, in `sessions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from pushsvc.digest import Account
-from pushsvc.errors import BadMessage, DeliveryError, TimedOut, Unreachable
+from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.machine import Tokens
 from pushsvc.net.ailing import Ailing
 from pushsvc.net.asking import Asking, Provisional
 from pushsvc.net.driver import Driver
 from pushsvc.net.locate import TRANSPORTS, Locator
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.reaching import Exchange, Make, Reaching
 from pushsvc.net.sip_streams import SipStreams
 from pushsvc.net.sip_transport import UdpTransport
 from pushsvc.net.tls import Tls
 from pushsvc.sip.codec import encode
-from pushsvc.sip.credentials import CHALLENGED, Attempt, Credentials
+from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
-from pushsvc.sip.retry_after import retry_after_of
-from pushsvc.sip.transaction import (
-    NoAnswer,
-    Output,
-    RequestArrived,
-    ResponseArrived,
-    Settings,
-    Transmit,
-    Why,
-)
+from pushsvc.sip.transaction import NoAnswer, Output, RequestArrived, ResponseArrived, Settings, Transmit
 from pushsvc.sip.transaction_layer import TransactionLayer
 from pushsvc.sip.uri import SipUri
-
-BIGGEST_DATAGRAM = 1300  # RFC 3261 §18.1.1: above it a request needs a transport with congestion control
-
-Make = Callable[[Via], Request]
-
-
-@attrs.frozen
-class Exchange:
-    """A request of ours as it went out at last, the hop that answered, and its final response.
-
-    `why` says why a challenge could not be answered; "" for every other response.
-    """
-
-    request: Request
-    hop: Hop
-    response: Response
-    why: str = ""
 
 
 class UserAgent:
@@ -86,14 +60,13 @@ class UserAgent:
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
         self._reactor = reactor
         self._tokens = tokens
-        self._locator = locator
         self._observer = observer
         self._advertise = advertise
         self._account = account
         self._layer = TransactionLayer(settings, tokens)
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
-        self._ailing = Ailing(reactor)
+        self._reaching = Reaching(self, locator, self._asking, Ailing(reactor))
         self._tls = tls
         self._streams = SipStreams(reactor, self, tls)
         self._udp: list[UdpTransport] = []
@@ -167,21 +140,7 @@ class UserAgent:
         goes out once a provisional answer has come, and a 2xx that crosses it goes to `on_stray`. Raises TimedOut,
         Unreachable, or Withdrawn when we are stopped.
         """
-        attempt = Attempt(credentials or self.credentials())
-        hops = self._ailing.last(await self._locator.locate(next_hop))
-        while True:
-            exchange = await self._answered(lambda via: attempt.dressed(make(via)), hops, provisional)
-            if exchange.response.status not in CHALLENGED:
-                return exchange
-            why = attempt.challenged(exchange.response)
-            if why is not None:
-                call_id = exchange.request.call_id
-                self.log.warn("a challenge cannot be answered: {reason}", reason=why, call_id=call_id)
-                return attrs.evolve(exchange, why=why)
-            number = exchange.request.cseq.number + 1
-            attempt.renumber(number if next_number is None else next_number())
-            # Whoever asked knows its nonce; another address of the same name may not.
-            hops = [exchange.hop, *(hop for hop in hops if hop != exchange.hop)]
+        return await self._reaching.request(make, next_hop, provisional, credentials or self.credentials(), next_number)
 
     def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
         """Keep the connection to this hop up by pings; `lost` is told when it is gone. False: there is none."""
@@ -189,10 +148,9 @@ class UserAgent:
 
     async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
-        hop = (await self._locator.locate(next_hop))[0]
-        request, fitting = next(self._fitting(make, hop))
-        self.transmit(request, fitting)
-        return request, fitting
+        request, hop = await self._reaching.first(make, next_hop)
+        self.transmit(request, hop)
+        return request, hop
 
     def transmit(self, message: Message, hop: Hop) -> None:
         """Put a message on the wire. If that fails its transaction hears of it."""
@@ -268,52 +226,12 @@ class UserAgent:
 
     # -- sending
 
+    def has_socket(self, hop: Hop) -> bool:
+        """Whether datagrams can be sent to this hop."""
+        return self._socket(hop) is not None
+
     def _start(self, request: Request, hop: Hop) -> None:
         self._driver.run(self._layer.request(request, hop, self._reactor.seconds()))
-
-    async def _answered(self, make: Make, hops: Sequence[Hop], provisional: Provisional | None) -> Exchange:
-        """The first answer of these addresses that is not an excuse."""
-        overloaded: Exchange | None = None
-        failure: DeliveryError | None = None
-        for hop in hops:
-            tried = await self._try(make, hop, provisional)
-            if isinstance(tried, DeliveryError):
-                self._ailing.failed(hop)
-                failure = tried
-            elif tried.response.status == 503:
-                self._ailing.failed(hop, retry_after_of(tried.response))
-                overloaded = tried
-            else:
-                self._ailing.answered(hop)
-                return tried
-        if overloaded is not None:
-            return overloaded
-        raise failure or Unreachable("no hop to try")
-
-    async def _try(self, make: Make, hop: Hop, provisional: Provisional | None) -> Exchange | DeliveryError:
-        """One address, over the transports that fit."""
-        failure: DeliveryError = Unreachable(f"{hop} cannot be reached")
-        for request, fitting in self._fitting(make, hop):
-            if isinstance(request.uri, SipUri) and request.uri.secure and fitting.transport != "tls":
-                return Unreachable(f"a sips: address is reached over TLS only, and {fitting} is not", retry=False)
-            answer = await self._asking.ask(request, fitting, provisional)
-            if isinstance(answer, Response):
-                return Exchange(request, fitting, answer)
-            failure = _failure_of(answer, request, fitting)
-            if answer is Why.TIMEOUT:  # it is there and says nothing: it would not over UDP either
-                break
-        return failure
-
-    def _fitting(self, make: Make, hop: Hop) -> Iterator[tuple[Request, Hop]]:
-        """The request over this hop; one too big for a datagram goes by TCP first (RFC 3261 §18.1.1)."""
-        request = make(self.via(hop))
-        datagrams = hop.transport == "udp"
-        sendable = not datagrams or self._socket(hop) is not None
-        if datagrams and (not sendable or len(encode(request)) > BIGGEST_DATAGRAM):
-            stream = attrs.evolve(hop, transport="tcp")
-            yield make(self.via(stream)), stream
-        if sendable:
-            yield request, hop
 
     def _socket(self, hop: Hop) -> UdpTransport | None:
         """The socket that the message to be answered came in by, else one for this kind of address."""
@@ -327,11 +245,3 @@ class UserAgent:
         _, host, port = min(self._places, key=lambda place: (place[0] != transport, (":" in place[1]) is not ipv6))
         name = self._advertise or host
         return (f"[{name}]" if ":" in name else name), port
-
-
-def _failure_of(why: Why | Unreachable, request: Request, hop: Hop) -> DeliveryError:
-    if isinstance(why, Unreachable):
-        return why
-    if why is Why.TIMEOUT:
-        return TimedOut(f"no answer to {request.method} from {hop}")
-    return Unreachable(f"{hop} cannot be reached")

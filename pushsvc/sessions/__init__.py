@@ -8,7 +8,7 @@ from pushsvc.msrp.outgoing import ConfirmedBy
 from pushsvc.net.msrp_receiving import Sink, Wanted
 from pushsvc.net.msrp_sending import Progress
 from pushsvc.net.observer import Direction
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.dialing import Call
 from pushsvc.sessions.fields import opening_request
 from pushsvc.sessions.fitness import ACCEPT

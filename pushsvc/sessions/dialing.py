@@ -8,7 +8,7 @@ import attrs
 
 from pushsvc import sdp
 from pushsvc.errors import BadMessage, DeliveryError, Unreachable
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.fields import Fields, opening_request, typed
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pushsvc.errors import TimedOut
 from pushsvc.net.alarm import Alarm
-from pushsvc.net.user_agent import Exchange, Make
+from pushsvc.net.reaching import Exchange, Make
 from pushsvc.sessions.floors import Floors
 from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.message import Response

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from pushsvc.errors import ProtocolError
-from pushsvc.net.user_agent import Exchange, Make
+from pushsvc.net.reaching import Exchange, Make
 from pushsvc.sessions.dialing import Call, Dialing
 from pushsvc.sessions.fitness import SUPPORTED, unacceptable, unfit
 from pushsvc.sessions.floors import Floors

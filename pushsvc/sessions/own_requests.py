@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from pushsvc.errors import Unreachable
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.fields import Fields, typed
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.inviting import invite

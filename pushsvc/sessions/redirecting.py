@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from pushsvc.errors import DeliveryError, TimedOut, Unreachable
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sip.redirection import Targets
 from pushsvc.sip.uri import SipUri
 

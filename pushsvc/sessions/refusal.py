@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pushsvc.errors import Refused
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.quoting import unquoted
 from pushsvc.sip.message import Response
 from pushsvc.sip.retry_after import retry_after_of

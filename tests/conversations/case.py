@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.net.msrp_endpoint import MsrpEndpoint
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.reaching import Make
 from pushsvc.net.tls import fingerprint
-from pushsvc.net.user_agent import Make
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sessions import Session
 from pushsvc.sip.codec import parse
@@ -117,7 +117,7 @@ class ConversationCase(SynchronousTestCase):
         """
         self.close_everything()
         if udp:
-            self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
+            self.patch(reaching, "BIGGEST_DATAGRAM", 65000)
         self.network = MeddledNetwork(seed, weather)
         self.ladder: list[str] = []
         self.kept: list[Kept] = []

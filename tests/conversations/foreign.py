@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc import sdp
 from pushsvc.msrp.chunk import Flag, Head, Reply, Report, Send
 from pushsvc.msrp.framer import Begun, Data, Ended, Framer
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.net.tls import Tls
 from pushsvc.sessions import opening_request
 from pushsvc.sip.codec import encode, parse
@@ -229,7 +229,7 @@ class ForeignCase(SynchronousTestCase):
     """Our receiver with its inbox, or our sender, and a foreigner, without TLS."""
 
     def setUp(self) -> None:
-        self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
+        self.patch(reaching, "BIGGEST_DATAGRAM", 65000)
         self.network = Network()
         self.directory = Path(self.mktemp())
         self.directory.mkdir()

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.digest import Account
 from pushsvc.errors import Refused, Unreachable
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Ended
 from tests.agents import Octets
@@ -29,7 +29,7 @@ class Establishing(SynchronousTestCase):
 
     def push(self, content: bytes, mode: str, **facts: Any) -> AttemptResult:
         """One push; the core is trusted by the receiver."""
-        self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
+        self.patch(reaching, "BIGGEST_DATAGRAM", 65000)
         self.network = Network()
         directory = Path(self.mktemp())
         (directory / "content").mkdir(parents=True)

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from pushsvc import push
 from pushsvc.errors import Refused, TimedOut
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sip.message import Request, reply_to
 from tests.conversations.push_case import PushCase
@@ -31,7 +31,7 @@ class InviteCase(PushCase):
 
     def begin(self, **facts: Any) -> None:  # type: ignore[override]
         super().begin(**facts)
-        self.patch(user_agent, "BIGGEST_DATAGRAM", 65000)
+        self.patch(reaching, "BIGGEST_DATAGRAM", 65000)
         self.callee = Stranger(self.network, CALLEE)
 
     def pushed(self, *contents: bytes, **changes: Any) -> Deferred[AttemptResult]:

@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from pushsvc import push
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.sessions import Ended, Session
 from tests.agents import Octets
 from tests.conversations.case import NOTICE, silence
@@ -62,7 +62,7 @@ class Intervals(FlowCase):
 
     def test_flow_8e_an_interval_that_is_too_short(self) -> None:
         """[R-PSA-EST-6] [D-SES-2] 422 says what would be enough; the call goes on with that."""
-        self.patch(user_agent, "BIGGEST_DATAGRAM", 1200)  # our addresses are shorter than the names of the flow
+        self.patch(reaching, "BIGGEST_DATAGRAM", 1200)  # our addresses are shorter than the names of the flow
         self.begin(receiver={"min_se": 300})
         self.sender.targeting = push.Targeting(SERVICE, require=True, explicit=True)
         call = attrs.evolve(self.call(notice=NOTICE), session_expires=90)

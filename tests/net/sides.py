@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.net.locate import Locator
 from pushsvc.net.observer import Direction
-from pushsvc.net.user_agent import Exchange, UserAgent
+from pushsvc.net.reaching import Exchange
+from pushsvc.net.user_agent import UserAgent
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response

@@ -7,7 +7,7 @@ from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import TimedOut, Unreachable, Withdrawn
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import Refused
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.push.wrapping import WRAPPERS
 from pushsvc.receiver.reception import MAX_MESSAGE_BODY
 from pushsvc.sessions import opening_request

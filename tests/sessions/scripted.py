@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushsvc.net.user_agent import Exchange, Make
+from pushsvc.net.reaching import Exchange, Make
 from pushsvc.sessions.floors import Floors
 from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.headers import Via

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import TimedOut, Unreachable
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.inviting import invite
 from tests.sessions.scripted import ScriptedAgent, floors_on
 from tests.sessions.values import BOB

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import DeliveryError, TimedOut, Unreachable, Withdrawn
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sip.message import reply_to
 from pushsvc.sip.uri import SipUri

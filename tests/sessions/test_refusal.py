@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.net.user_agent import Exchange
+from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.refusal import refusal
 from pushsvc.sip.message import reply_to
 from tests.sessions.scripted import HOP

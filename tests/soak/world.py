@@ -16,7 +16,7 @@ from unittest import mock
 
 from twisted.internet.defer import Deferred
 
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.receiver import partials, resuming
 from pushsvc.sender.outbox_records import Push
 from pushsvc.sip.session_timer import SessionTimer
@@ -55,7 +55,7 @@ def live(seed: int) -> Seen:
 def _as_planned(plan: Plan) -> Iterator[None]:
     """What no setting changes: how much goes into a datagram, and a peer without session timers."""
     with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(user_agent, "BIGGEST_DATAGRAM", plan.biggest_datagram))
+        patches.enter_context(mock.patch.object(reaching, "BIGGEST_DATAGRAM", plan.biggest_datagram))
         for module in (partials, resuming):
             patches.enter_context(mock.patch.object(module, "WORTH", WORTH_KEEPING))
         if not plan.timers:
