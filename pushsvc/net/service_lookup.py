@@ -78,20 +78,31 @@ class DnsLookup:
         if self._resolver is None:
             self._resolver = self._make()
         look_up = self._resolver.lookupService if kind == dns.SRV else self._resolver.lookupNamingAuthorityPointer
-        asked: Deferred[Any] = look_up(name, PATIENCE)
         try:
-            answers, _, _ = await asked
+            answers, _, _ = await _uncancelled(look_up(name, PATIENCE))
         except _NO_ANSWER as error:
             why = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
             raise Unreachable(f"DNS does not say how {name} is reached: {why}") from error
         except (DomainError, AuthoritativeDomainError):
             return []
+        except UnicodeError:  # in a URI, or in a NAPTR record: an empty label, or a very long one
+            raise Unreachable(f"{name} is no host name", retry=False) from None
         return list(answers)
 
 
 def system_lookup(reactor: Any) -> DnsLookup:
     """By the name servers of this machine."""
     return DnsLookup(lambda: client.Resolver(resolv="/etc/resolv.conf", timeout=PATIENCE, reactor=reactor), reactor)
+
+
+def _uncancelled(asked: Deferred[Any]) -> Deferred[Any]:
+    """The same result. The resolver asks once for all who wait: who gives up must not take the answer from the others.
+
+    The query itself ends by `PATIENCE`.
+    """
+    told: Deferred[Any] = Deferred()
+    asked.addCallbacks(told.callback, told.errback)
+    return told
 
 
 def _naptr(payload: Any) -> Naptr:

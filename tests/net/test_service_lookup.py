@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.names import client, dns, server
 from twisted.names.error import DomainError
@@ -126,6 +126,13 @@ class Services(LookupTest):
         self.assertEqual(self.locate("sip:example.com;transport=tcp")[0], "tcp:192.0.2.11:5080")
         self.assertEqual(self.locate("sip:example.com;transport=udp"), ["udp:192.0.2.14:5060"])
 
+    def test_what_cannot_be_a_name(self) -> None:
+        """Whoever sends us a Contact chooses it. RFC 1035: a label has 1 to 63 octets."""
+        for host in ("a..example.com", "a" * 64 + ".example.com") * 2:
+            with self.assertRaisesRegex(Unreachable, "is no host name") as caught:
+                self.locate(f"sip:bob@{host}")
+            self.assertFalse(caught.exception.retry)
+
     def test_a_port_is_the_end_of_it(self) -> None:
         """RFC 3263 §4.2: a URI with a port has said where. No name server is asked."""
         self.assertEqual(self.locate("sip:bob@example.com:5062"), ["udp:192.0.2.14:5062"])
@@ -167,6 +174,24 @@ class Remembering(LookupTest):
             self.network.clock.advance(after)
             self.assertEqual(len(self.naptr("EXAMPLE.com")), 2)
             self.assertEqual(len(zone.asked), questions, after)
+
+    def test_who_gives_up_takes_no_answer_from_others(self) -> None:
+        """One push is cancelled while another one waits for the same domain: the resolver asks once for both."""
+        zone = Zone()
+        self.serve(zone)
+        first, second = (Deferred.fromCoroutine(self.lookup.naptr("example.com")) for _ in range(2))
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertEqual(len(self.network.run(second)), 2)
+        self.assertEqual(len(zone.asked), 1)
+
+    def test_when_all_give_up_nothing_is_left(self) -> None:
+        """The question has an end of its own."""
+        asking = Deferred.fromCoroutine(self.lookup.naptr("example.com"))
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.network.settle(sum(PATIENCE) + 1.0)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
     def test_not_for_ever(self) -> None:
         """A time to live of a week must not outlive a move by days."""
