@@ -29,6 +29,7 @@ class Course:
     result: FileResult | None = None
     error: DeliveryError | None = None  # why it is no better
     resumed: list[int] = attrs.field(factory=list)  # octets, counted from 1, that were gone on with
+    ended_at: int | None = None  # so many octets were acknowledged when the receiver closed its line
     is_wrapped: bool = False  # then the receiver keeps no first part: its octets are not the file's
 
     @classmethod
@@ -84,6 +85,11 @@ class Course:
         """It is not sent, as the peer's answer has no place for it; `error` says how we know."""
         self.error = error
         self.result = FileResult(self.content.name, FileState.REFUSED, None if error is None else error.status)
+
+    def ended(self) -> None:
+        """The receiver wants no more of it, and said so by closing its line (RFC 5547 §8.4)."""
+        self.ended_at = self.acknowledged
+        self.result = FileResult(self.content.name, FileState.REFUSED)
 
     def failed(self, error: DeliveryError) -> None:
         """It failed, by this; where only the rest was refused that means less."""

@@ -66,7 +66,7 @@ class Transfer:
         return AttemptResult(
             files=tuple(course.so_far() for course in self._courses) if in_session else (),
             mode="msrp",
-            why_mode="; ".join([self._why, *self._resumptions()]),
+            why_mode="; ".join([self._why, *self._resumptions(), *self._ends()]),
             call_id=self._call_id,
             peer=self._peer or (said.peer if said else "") or None,
             sip_status=200 if in_session else said.status if said and said.protocol == "sip" else None,
@@ -184,8 +184,12 @@ class Transfer:
         if code == STOP_SENDING and self._ways.after_413:
             with suppress(TimeoutError):
                 await line.when_closed().addTimeout(self._ways.after_413, self._ways.clock)
-                await deferLater(self._ways.clock, 0)  # by an INVITE that is being answered; no BYE before that
+                await self._until_answered()
         await self._close_line(session, line)
+
+    async def _until_answered(self) -> None:
+        """A line is closed by an INVITE that is being answered; no BYE before that."""
+        await deferLater(self._ways.clock, 0)
 
     async def _sent(self, session: Session, course: Course, line: Line) -> Line | None:
         """Send what is left of it by this line. Gives the line by which to go on; None: it has its result."""
@@ -199,6 +203,10 @@ class Transfer:
             course.refused(unfit)
             return None
         except DeliveryError as error:
+            if line.is_ended:
+                course.ended()
+                await self._until_answered()
+                return None
             going = await self._gone_on(session, course) if session.is_alive and course.can_go_on(error) else None
             if going is None:
                 course.failed(error)
@@ -256,6 +264,13 @@ class Transfer:
     def _resumptions(self) -> list[str]:
         return [
             f"{course.content.name} resumed at octet {octet}" for course in self._courses for octet in course.resumed
+        ]
+
+    def _ends(self) -> list[str]:
+        return [
+            f"the receiver ended {course.content.name} after {course.ended_at} octets"
+            for course in self._courses
+            if course.ended_at is not None
         ]
 
     def _msrp_status(self, said: Refused | None) -> int | None:

@@ -17,7 +17,8 @@ class Line:
     """`msrp` is None where the line was refused, or is closed.
 
     `answer` is the peer's answer when `view` is our offer. `is_finished`: the peer has the content that we sent by it,
-    so another file may take the line over. `impostor` is set once somebody came for it who is not the peer.
+    so another file may take the line over. `impostor` is set once somebody came for it who is not the peer, `is_ended`
+    once the peer has closed it, by which it aborts what is under way (RFC 5547 §8.4).
     """
 
     view: sdp.MediaOffer
@@ -25,6 +26,7 @@ class Line:
     is_finished: bool = False
     answer: sdp.MediaOffer | None = None
     impostor: DeliveryError | None = None
+    is_ended: bool = False
     _waiting: list[Deferred[None]] = attrs.field(factory=list, init=False)
 
     @property

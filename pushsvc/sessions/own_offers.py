@@ -149,8 +149,10 @@ class OwnOffers:
     def _settle(self, offered: Sequence[sdp.MediaOffer], answered: Sequence[sdp.MediaOffer]) -> None:
         """What either side has set to port 0 carries nothing any more; others may lead elsewhere now."""
         for line, ours, theirs in zip(self._plane.lines, offered, answered, strict=True):
-            if ours.refused or theirs.refused:
+            if ours.refused:
                 self._plane.close(line)
+            elif theirs.refused:
+                self._plane.ended(line)
             else:
                 line.reroute(theirs)
 

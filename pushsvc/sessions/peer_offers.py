@@ -210,7 +210,7 @@ class PeerOffers:
         for view in again.kept:
             self._plane.lines[view.index].reroute(view)
         for index in again.ended:
-            self._plane.close(self._plane.lines[index])
+            self._plane.ended(self._plane.lines[index])
         for line in lines:
             self._plane.put(line.view.index, line)
         return sdp.format(standing.ours), lines

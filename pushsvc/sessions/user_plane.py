@@ -85,6 +85,11 @@ class UserPlane:
             self._floors.msrp.close(msrp)
             self._expect_if_needed()
 
+    def ended(self, line: Line) -> None:
+        """The peer has closed it."""
+        line.is_ended = True
+        self.close(line)
+
     def release(self) -> None:
         """Let go of everything."""
         for line in self.lines:

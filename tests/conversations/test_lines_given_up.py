@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
@@ -11,7 +12,9 @@ from pushsvc.errors import Unreachable
 from pushsvc.msrp.chunk import Send
 from pushsvc.net.msrp_receiving import Wanted
 from pushsvc.sender.job import AttemptResult, FileState
+from pushsvc.sender.outcome import RetryPolicy, State, judge
 from pushsvc.sessions import Invitation, Take
+from pushsvc.sip.message import Request
 from tests.agents import Agent, Kept
 from tests.conversations.case import Said
 from tests.pushing import SendingSide
@@ -137,6 +140,29 @@ class GivenUp(SynchronousTestCase):
         self.assertEqual([(file.result, file.code) for file in result.files], [(FAILED, 415), (FAILED, None)])
         self.assertIsInstance(result.failure, Unreachable)
         self.assert_nothing_left()
+
+    def test_a_line_that_the_receiver_closes_in_mid_transfer_is_a_refusal(self) -> None:
+        """RFC 5547 §8.4: by port 0 it aborts the transfer, and that does not mean "later"."""
+        for contents, ends in ((LARGE, LARGE), [FileState.REFUSED, DELIVERED]), ((LARGE,), [FileState.REFUSED]):
+            self.begin()
+            self.wanted = lambda line: Wanted(lambda type: True, self.make_sink)  # type: ignore[method-assign]
+            pushing = self.sender.deliver(self.sender.job(*contents, to="sip:bob@192.0.2.20"))
+            while not (self.kept and len(self.kept[0].octets) > 100_000):
+                self.network.clock.advance(self.network.weather.delay)
+            (session,) = self.bob.sessions._sessions.values()
+            Deferred.fromCoroutine(session._own.close_lines([0]))
+            result = self.network.run(pushing)
+            assert isinstance(result, AttemptResult)
+            self.assertEqual([file.result for file in result.files], ends)
+            self.assertIsNone(result.failure)
+            self.assertRegex(result.why_mode, r"the receiver ended .+ after [0-9]+ octets")
+            outcome = judge(result, result.files, tries=1, now=0.0, policy=RetryPolicy(), not_after=1e6, chance=0.5)
+            self.assertEqual(outcome.state, State.DELIVERED if DELIVERED in ends else State.REJECTED)
+            self.assert_nothing_left()
+            heard = [each.method if isinstance(each, Request) else each.status for each in self.said.heard]
+            self.assertEqual(
+                [each for each in heard[2:] if each != "ACK"], [200, "BYE"]
+            )  # its INVITE is answered first
 
     def test_two_large_files_go_side_by_side(self) -> None:
         """[R-INF-4] [D-MSRP-1] [A-44] Chunk by chunk, over one connection: neither waits for the other to end."""

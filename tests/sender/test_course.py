@@ -159,3 +159,11 @@ class Failing(SynchronousTestCase):
         one = course()
         one.moved(10, 10)
         self.assertEqual(self.failed(one, LOST), (LOST, None, 0))
+
+    def test_what_the_receiver_ended_is_refused(self) -> None:
+        """RFC 5547 §8.4: it closed the line; there is no rest that it wants."""
+        one = course(2)
+        one.moved(5, 3)
+        one.ended()
+        self.assertEqual((one.result, one.ended_at), (FileResult(one.content.name, FileState.REFUSED), 5))
+        self.assertFalse(one.can_go_on(Refused(413, "", protocol="msrp")))
