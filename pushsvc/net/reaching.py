@@ -20,6 +20,7 @@ from pushsvc.sip.credentials import CHALLENGED, Attempt, Credentials
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response
+from pushsvc.sip.redirection import is_inside
 from pushsvc.sip.retry_after import retry_after_of
 from pushsvc.sip.transaction import Why
 from pushsvc.sip.uri import SipUri
@@ -70,10 +71,12 @@ class Reaching:
         provisional: Provisional | None,
         credentials: Credentials,
         next_number: Callable[[], int] | None,
+        *,
+        foreign: bool,
     ) -> Exchange:
         """The final answer. Parameters and errors are those of `UserAgent.request`."""
         attempt = Attempt(credentials)
-        hops = self._ailing.last(await self._locator.locate(next_hop))
+        hops = self._ailing.last(await self._located(next_hop, foreign=foreign))
         while True:
             exchange = await self._answered(lambda via: attempt.dressed(make(via)), hops, provisional)
             if exchange.response.status not in CHALLENGED:
@@ -94,6 +97,15 @@ class Reaching:
         return next(self._fitting(make, hop))
 
     # -- ours
+
+    async def _located(self, next_hop: SipUri, *, foreign: bool) -> list[Hop]:
+        """Its hops. What a name leads to is known only here, and it may be another thing each time."""
+        hops = await self._locator.locate(next_hop)
+        if foreign:
+            hops = [hop for hop in hops if not is_inside(hop.host)]
+            if not hops:
+                raise Unreachable(f"we were sent on to {next_hop.host}, which is inside of this machine", retry=False)
+        return hops
 
     async def _answered(self, make: Make, hops: Sequence[Hop], provisional: Provisional | None) -> Exchange:
         """The first answer of these addresses that is not an excuse."""

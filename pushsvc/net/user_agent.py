@@ -120,9 +120,9 @@ class UserAgent:
 
     # -- requests of ours
 
-    def credentials(self) -> Credentials:
+    def credentials(self, *, foreign: bool = False) -> Credentials:
         """Those of our account, for the requests of one Call-ID."""
-        return Credentials(self._account, self._tokens)
+        return Credentials(self._account, self._tokens, foreign=foreign)
 
     async def request(
         self,
@@ -131,16 +131,21 @@ class UserAgent:
         provisional: Provisional | None = None,
         credentials: Credentials | None = None,
         next_number: Callable[[], int] | None = None,
+        *,
+        foreign: bool = False,
     ) -> Exchange:
         """Send what `make` builds for a Via; its final answer.
 
         Addresses of the next hop are tried in turn until one answers, and is not overloaded (503). A challenge is
         answered with `credentials`, under the CSeq number that `next_number` gives: without them, with such as nobody
-        has used before, and the next number. Cancelling the Deferred that waits for this withdraws an INVITE: CANCEL
+        has used before, and the next number. A `foreign` next hop is one that somebody else named: addresses inside of
+        this machine do not count. Cancelling the Deferred that waits for this withdraws an INVITE: CANCEL
         goes out once a provisional answer has come, and a 2xx that crosses it goes to `on_stray`. Raises TimedOut,
         Unreachable, or Withdrawn when we are stopped.
         """
-        return await self._reaching.request(make, next_hop, provisional, credentials or self.credentials(), next_number)
+        return await self._reaching.request(
+            make, next_hop, provisional, credentials or self.credentials(foreign=foreign), next_number, foreign=foreign
+        )
 
     def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
         """Keep the connection to this hop up by pings; `lost` is told when it is gone. False: there is none."""

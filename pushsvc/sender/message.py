@@ -15,6 +15,7 @@ from pushsvc.sessions import Exchange, opening_request, redirected, refusal
 from pushsvc.sip.codec import encode
 from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request
+from pushsvc.sip.redirection import Target
 from pushsvc.sip.uri import SipUri
 
 TRANSFER_ID_LENGTH = 32
@@ -100,11 +101,13 @@ class Message:
             failure=failure,
         )
 
-    def _asked(self, target: SipUri, body: bytes) -> Deferred[Exchange]:
-        number = self._next_number()
-        next_hop = self._ways.caller.route or target
+    def _asked(self, target: Target, body: bytes) -> Deferred[Exchange]:
+        number, route = self._next_number(), self._ways.caller.route
         return self._ways.sessions.ask(
-            lambda via: self._request(target, number, via, body), next_hop, self._next_number
+            lambda via: self._request(target.uri, number, via, body),
+            route or target.uri,
+            self._next_number,
+            foreign=target.foreign and route is None,
         )
 
     def _next_number(self) -> int:

@@ -21,6 +21,7 @@ from pushsvc.sessions.standing import Standing
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Request
+from pushsvc.sip.redirection import Target
 from pushsvc.sip.session_timer import SHORTEST, SessionTimer, min_se_of
 from pushsvc.sip.uri import SipUri
 
@@ -101,21 +102,23 @@ class Dialing:
         content_type, body = write_offer(offer, icons, self._floors.tokens)
         return await redirected(self._call.target, lambda target: self._asked(target, content_type, body))
 
-    async def _asked(self, target: SipUri, content_type: str, body: bytes) -> Exchange:
+    async def _asked(self, target: Target, content_type: str, body: bytes) -> Exchange:
         """The final answer of this target, however short an interval it takes."""
         call = self._call
+        foreign = target.foreign and call.route is None
         if call.route is None:
             # Who sent us on is not whom our credentials are for.
-            self._credentials = self._floors.agent.credentials()
+            self._credentials = self._floors.agent.credentials(foreign=foreign)
         for _ in range(INTERVAL_TRIES):
             self._next_number()
             exchange = await invite(
                 self._floors,
-                lambda via: self._request(target, via, content_type, body),
-                call.route or target,
+                lambda via: self._request(target.uri, via, content_type, body),
+                call.route or target.uri,
                 call.answer_timeout,
                 self._credentials,
                 self._next_number,
+                foreign=foreign,
             )
             if exchange.response.status != 422 or not self._raised(exchange):
                 break

@@ -22,6 +22,8 @@ async def invite(
     patience: float,
     credentials: Credentials,
     next_number: Callable[[], int],
+    *,
+    foreign: bool = False,
 ) -> Exchange:
     """The final answer; see `UserAgent.request`. Cancelling withdraws the INVITE.
 
@@ -40,7 +42,9 @@ async def invite(
             alarm.after(patience)
 
     alarm = Alarm(floors.clock, withdraw)
-    asking = Deferred.fromCoroutine(floors.agent.request(make, next_hop, proceeding, credentials, next_number))
+    asking = Deferred.fromCoroutine(
+        floors.agent.request(make, next_hop, proceeding, credentials, next_number, foreign=foreign)
+    )
     try:
         return await asking
     except CancelledError:

@@ -61,12 +61,16 @@ class Sessions:
         """An open session. Cancelling withdraws the INVITE. Fails with Refused, TimedOut or Unreachable."""
         return Deferred.fromCoroutine(Dialing(self._floors, call, self._remember, self._forget).dial())
 
-    def ask(self, make: Make, next_hop: SipUri, next_number: Callable[[], int] | None = None) -> Deferred[Exchange]:
+    def ask(
+        self, make: Make, next_hop: SipUri, next_number: Callable[[], int] | None = None, *, foreign: bool = False
+    ) -> Deferred[Exchange]:
         """Send a request outside of any dialog, as MESSAGE is one. Fails with TimedOut or Unreachable.
 
-        `next_number` gives the CSeq number that it is sent again with after a challenge.
+        `next_number` gives the CSeq number that it is sent again with after a challenge; `foreign` is that of
+        `UserAgent.request`.
         """
-        return Deferred.fromCoroutine(self._floors.agent.request(make, next_hop, next_number=next_number))
+        agent = self._floors.agent
+        return Deferred.fromCoroutine(agent.request(make, next_hop, next_number=next_number, foreign=foreign))
 
     def close_all(self, why: str) -> Deferred[list[Ended]]:
         """Refuse what is not answered, end what is open; fires when all have ended."""

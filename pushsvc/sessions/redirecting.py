@@ -8,14 +8,14 @@ import attrs
 
 from pushsvc.errors import DeliveryError, TimedOut, Unreachable
 from pushsvc.net.reaching import Exchange
-from pushsvc.sip.redirection import Targets
+from pushsvc.sip.redirection import Target, Targets
 from pushsvc.sip.uri import SipUri
 
 
-async def redirected(first: SipUri, ask: Callable[[SipUri], Awaitable[Exchange]]) -> Exchange:
+async def redirected(first: SipUri, ask: Callable[[Target], Awaitable[Exchange]]) -> Exchange:
     """The exchange with the first target that takes the request, or that speaks for all (6xx); else with the last one.
 
-    `ask` sends the request to this Request-URI. Raises TimedOut or Unreachable when none of them answers.
+    `ask` sends the request to this target. Raises TimedOut or Unreachable when none of them answers.
     """
     targets = Targets(first)
     refused: Exchange | None = None

@@ -34,9 +34,12 @@ class Credentials:
     """What one account has been asked for under one Call-ID; sent ahead with every later request of it.
 
     RFC 3261 §22.3 keeps them within a dialog: another one is asked anew. Without an account nothing is answered.
+    `foreign`: a redirection leads to whoever asks. An answer is something to guess the password from, so there is one
+    only where the realm is set.
     """
 
-    def __init__(self, account: Account | None, tokens: Tokens) -> None:
+    def __init__(self, account: Account | None, tokens: Tokens, *, foreign: bool = False) -> None:
+        self._foreign = foreign
         self._account = account
         self._tokens = tokens
         self._held: dict[Key, _Held] = {}
@@ -80,6 +83,8 @@ class Credentials:
         realm, account = _shown(challenge), self._account
         if account is None:
             return f"no password is set for {realm}"
+        if self._foreign and not account.realm:
+            return f"we were sent on to {realm}, and no realm is set for our password"
         if account.realm not in ("", challenge.realm):
             return f'{realm} is not "{account.realm}", which our password is for'
         if not challenge.is_supported:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+import attrs
+
 from pushsvc.errors import BadMessage
 from pushsvc.sip.headers import Address
 from pushsvc.sip.hop import Hop
@@ -18,15 +20,23 @@ FOLLOWED = (300, 301, 302)  # 305 is about the way and 380 about another service
 _q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 
 
+@attrs.frozen
+class Target:
+    """Whom to ask. `foreign`: named by somebody outside of this machine, so it may not be inside (SECURITY 2)."""
+
+    uri: SipUri
+    foreign: bool = False
+
+
 class Targets:
     """Each URI is a target once. What is not tried when somebody takes the request is forgotten."""
 
     def __init__(self, first: SipUri) -> None:
         self._secure = first.secure
         self._known = [first]
-        self._left: list[tuple[float, SipUri]] = [(1.0, first)]
+        self._left: list[tuple[float, Target]] = [(1.0, Target(first))]
 
-    def next(self) -> SipUri | None:
+    def next(self) -> Target | None:
         """The next one to try, the highest q value first; None: all were tried."""
         return self._left.pop(0)[1] if self._left else None
 
@@ -38,14 +48,14 @@ class Targets:
         for q, uri in found:
             if len(self._known) <= MAX_TARGETS and not any(uri.equivalent(known) for known in self._known):
                 self._known.append(uri)
-                self._left.append((q, uri))
+                self._left.append((q, Target(uri, foreign=not is_inside(source.host))))
         self._left.sort(key=lambda each: -each[0])
         return None if self._left else "it sends us to nowhere else that we can go to"
 
     def _is_fit(self, uri: SipUri, source: Hop) -> bool:
         """Nobody takes us off TLS, or has us speak to this machine's own services from outside of it."""
         hosts = (uri.host, uri.parameter("maddr") or "")
-        return uri.secure >= self._secure and (_is_inside(source.host) or not any(map(_is_inside, hosts)))
+        return uri.secure >= self._secure and (is_inside(source.host) or not any(map(is_inside, hosts)))
 
 
 def _contacts(response: Response) -> list[tuple[float, SipUri]]:
@@ -62,10 +72,12 @@ def _contacts(response: Response) -> list[tuple[float, SipUri]]:
     return found
 
 
-def _is_inside(host: str) -> bool:
-    """Whether this names the machine itself or its own link, and no place in a network."""
+def is_inside(host: str) -> bool:
+    """Whether this is the machine itself or its own link, and no place in a network. Other names are not looked up."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower().rstrip(".") == "localhost"
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
     return address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast

@@ -214,8 +214,8 @@ def rewrite(agent: Agent, change: Callable[[bytes], bytes]) -> None:
     def changed(message: Any) -> Any:
         return message.evolve(body=change(message.body)) if message.body else message
 
-    def requested(make: Make, *rest: Any) -> Any:
-        return request(lambda via: changed(make(via)), *rest)
+    def requested(make: Make, *rest: Any, **options: Any) -> Any:
+        return request(lambda via: changed(make(via)), *rest, **options)
 
     agent.agent.respond = lambda response: respond(changed(response))  # type: ignore[method-assign]
     agent.agent.request = requested  # type: ignore[method-assign]

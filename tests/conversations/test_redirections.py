@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import succeed
+
 from pushsvc.digest import Account
-from pushsvc.errors import Refused
+from pushsvc.errors import Refused, Unreachable
 from pushsvc.sender.job import FileState
 from pushsvc.sender.outcome import RetryPolicy, State, judge
 from pushsvc.sip.credentials import credentials_of
@@ -82,6 +84,17 @@ class Pushes(PushCase):
             self.assertEqual(self.receiver.arrived, [])
             self.assert_nothing_left()
 
+    def test_a_name_that_leads_into_our_own_machine(self) -> None:
+        """[D-SIP-10] What is not sent there is a push that ends with words. With a proxy it is the proxy's business."""
+        for mode in ("msrp", "message"):
+            requests = self.redirect(302, "<sip:alice@inside.example.com>")
+            self.patch(self.sender.stack.agent._reaching._locator, "_resolve", lambda host: succeed(["127.0.0.1"]))
+            result = self.push(self.sender.job(b"Gate 3 is open", to=TO_ELSEWHERE, mode=mode))
+            assert isinstance(result.failure, Unreachable)
+            self.assertEqual((len(requests), result.failure.retry), (1, False))
+            self.assertRegex(result.failure.reason, "sent on to inside.example.com")
+            self.assert_nothing_left()
+
     def test_a_target_that_cannot_be_reached_is_passed_over(self) -> None:
         """[D-SIP-10] SIP over TLS is not possible here, nobody is at the next one, the third takes it."""
         contacts = "<sips:alice@192.0.2.20>", "<sip:alice@192.0.2.99;transport=tcp>", "<sip:alice@192.0.2.20>"
@@ -106,6 +119,23 @@ class Credentials(ConversationCase):
         self.assertEqual([credentials_of(each) == [] for each in invites], [True, False, True])
         self.network.run(session.close())
         self.assert_nothing_left()
+
+    def test_whoever_is_at_the_end_is_not_answered(self) -> None:
+        """[D-SIP-9] [D-SIP-10] Unless the realm is set: then it is the one that is meant, wherever it is."""
+        for realm, numbers in (("", [1, 2]), ("example.com", [1, 2, 3])):
+            self.begin(udp=True, alice={"account": Account("alice", "secret", realm)})
+            server, gate = Agent(self.network, ELSEWHERE, "server"), Gate(401)
+            intercept(server, lambda request: None if request.method == "ACK" else self.moved(request))
+            intercept(self.bob, gate.refuses)
+            self.bob.accept_everything()
+            dialing = self.alice.dial(TO_ELSEWHERE, NOTICE)
+            if realm:
+                self.network.run(self.network.run(dialing).close())
+            else:
+                error = self.failed(dialing, Refused)
+                self.assertRegex(error.why, "we were sent on to realm")
+            self.assertEqual([each.cseq.number for each in self.alice_said.requests("INVITE")], numbers)
+            self.assert_nothing_left()
 
     def test_a_6xx_is_the_last_word(self) -> None:
         """[D-SIP-10] No other target hears of the push."""

@@ -24,7 +24,13 @@ from tests.tokens import CountedTokens
 ALICE, BOB, CAROL = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 ALICE_6, BOB_6 = "2001:db8::1", "2001:db8::2"
 PORT = 5060
-NAMES = {"bob.example.com": [BOB], "both.example.com": [CAROL, BOB], "six.example.com": [BOB_6, BOB]}
+NAMES = {
+    "bob.example.com": [BOB],
+    "both.example.com": [CAROL, BOB],
+    "six.example.com": [BOB_6, BOB],
+    "inside.example.com": ["127.0.0.1", "::ffff:127.0.0.1", "169.254.169.254"],
+    "half.example.com": ["127.0.0.1", BOB],
+}
 ENOUGH = 200.0  # longer than any timer of the transaction layer
 
 
@@ -82,11 +88,16 @@ class Side:
         self.answer = answer
 
     def ask(
-        self, method: str = "OPTIONS", to: str = f"sip:bob@{BOB}", size: int = 0, cseq: int = 1
+        self,
+        method: str = "OPTIONS",
+        to: str = f"sip:bob@{BOB}",
+        size: int = 0,
+        cseq: int = 1,
+        *,
+        foreign: bool = False,
     ) -> Deferred[Exchange]:
-        return Deferred.fromCoroutine(
-            self.agent.request(self.make(method, size, cseq), SipUri.parse(to), self.provisional.append)
-        )
+        make, heard = self.make(method, size, cseq), self.provisional.append
+        return Deferred.fromCoroutine(self.agent.request(make, SipUri.parse(to), heard, foreign=foreign))
 
     @staticmethod
     def make(method: str, size: int = 0, cseq: int = 1) -> Callable[[Via], Request]:

@@ -94,6 +94,17 @@ class SeveralAddresses(AgentTest):
         self.assertEqual((exchange.hop.host, self.network.clock.seconds() > 32), (BOB, True))
         self.assert_nothing_left(self.alice, bob)
 
+    def test_where_somebody_else_sends_us_this_machine_does_not_count(self) -> None:
+        """[D-SIP-10] Its own DNS may give any name an address in here, and another one each time."""
+        bob = Side(self.network, BOB)
+        bob.answering(200)
+        with self.assertRaisesRegex(Unreachable, "sent on to inside.example.com, which is inside") as caught:
+            self.result(self.alice.ask(to="sip:bob@inside.example.com", foreign=True))
+        self.assertFalse(caught.exception.retry)
+        self.assertEqual(self.alice.notes.lines, [])
+        self.assertEqual(self.result(self.alice.ask(to="sip:bob@half.example.com", foreign=True)).hop.host, BOB)
+        self.assert_nothing_left(self.alice, bob)
+
     def test_the_one_that_was_silent_is_tried_last_for_a_while(self) -> None:
         """The pushes after the first do not wait for it again; and it gets its turn again."""
         bob = Side(self.network, BOB)

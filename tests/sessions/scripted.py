@@ -29,11 +29,18 @@ class ScriptedAgent:
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
 
-    def credentials(self) -> Credentials:
-        return Credentials(None, CountedTokens("c"))
+    def credentials(self, *, foreign: bool = False) -> Credentials:
+        return Credentials(None, CountedTokens("c"), foreign=foreign)
 
     async def request(
-        self, make: Make, next_hop: SipUri, provisional: Any = None, credentials: Any = None, next_number: Any = None
+        self,
+        make: Make,
+        next_hop: SipUri,
+        provisional: Any = None,
+        credentials: Any = None,
+        next_number: Any = None,
+        *,
+        foreign: bool = False,
     ) -> Exchange:
         request = self._made(make, next_hop)
         answered: Deferred[Response] = Deferred(lambda _: self.withdrawn.append(request))

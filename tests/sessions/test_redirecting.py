@@ -9,7 +9,7 @@ from pushsvc.errors import DeliveryError, TimedOut, Unreachable, Withdrawn
 from pushsvc.net.reaching import Exchange
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sip.message import reply_to
-from pushsvc.sip.uri import SipUri
+from pushsvc.sip.redirection import Target
 from tests.sessions.scripted import HOP
 from tests.sessions.values import BOB, invite
 
@@ -25,9 +25,9 @@ class Answers(SynchronousTestCase):
         """The answers are statuses with the Contacts of a redirection."""
         self.asked: list[str] = []
 
-        def ask(target: SipUri) -> Deferred[Exchange]:
-            self.asked.append(str(target))
-            answer = said[str(target)]
+        def ask(target: Target) -> Deferred[Exchange]:
+            self.asked.append(str(target.uri))
+            answer = said[str(target.uri)]
             if isinstance(answer, DeliveryError):
                 return fail(answer)
             status, contacts = answer

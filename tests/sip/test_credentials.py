@@ -103,6 +103,12 @@ class Attempts(CredentialsCase):
             self.attempt.renumber(2)
         self.assertEqual(self.nonces(self.sent()), ["r401/1", "r407/1", "s407/1"])
 
+    def test_whoever_a_redirection_leads_to(self) -> None:
+        """[D-SIP-9] [D-SIP-10] Nobody has himself asked, to guess the password from our answer."""
+        for realm, why in (("", 'we were sent on to realm "r", and no realm is set for our password'), ("r", None)):
+            credentials = Credentials(Account("me", "secret", realm), CountedTokens("c"), foreign=True)
+            self.assertEqual(Attempt(credentials).challenged(challenge()), why)
+
     def test_new_realms_for_ever(self) -> None:
         for number in range(MAX_ROUNDS):
             self.assertIsNone(self.attempt.challenged(challenge(f"r{number}")))

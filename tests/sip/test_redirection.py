@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Response
-from pushsvc.sip.redirection import MAX_TARGETS, Targets
+from pushsvc.sip.redirection import MAX_TARGETS, Target, Targets
 from pushsvc.sip.uri import SipUri
 from tests.sip.values import make_request, make_response
 
@@ -25,11 +25,11 @@ class Redirections(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.targets = Targets(BOB)
-        self.assertEqual(self.targets.next(), BOB)
+        self.assertEqual(self.targets.next(), Target(BOB))
 
     def left(self) -> list[str]:
         """What is still tried, in order."""
-        return [str(target) for target in iter(self.targets.next, None)]
+        return [str(target.uri) for target in iter(self.targets.next, None)]
 
     def test_the_likeliest_first(self) -> None:
         """RFC 3261 §8.1.3.4: by q; where there is none it is as likely as can be."""
@@ -85,8 +85,9 @@ class Redirections(SynchronousTestCase):
     def test_nobody_sends_us_to_our_own_machine(self) -> None:
         """But who is on it himself: he may speak to it anyway."""
         inside = ("sip:a@127.0.0.1", "sip:a@localhost", "sip:a@[::1]:80", "sip:a@0.0.0.0", "sip:a@169.254.169.254",
+                  "sip:a@localhost.", "sip:a@[::ffff:127.0.0.1]",
                   "sip:a@224.0.0.1", "sip:a@h;maddr=127.0.0.1")  # fmt: skip
         for uri in inside:
             self.assertIsNotNone(self.targets.redirected(moved(f"<{uri}>"), SOURCE), uri)
-        for uri in inside[:5]:
+        for uri in inside[:7]:
             self.assertIsNone(self.targets.redirected(moved(f"<{uri}>"), Hop("udp", "127.0.0.1", 5060)), uri)
