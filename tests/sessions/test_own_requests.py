@@ -133,6 +133,12 @@ class Requests(SynchronousTestCase):
         self.assertIsNone(self.requests.repeated(late))
         self.assertEqual(self.crossed, [late])
 
+    def test_a_200_to_the_first_that_was_given_up(self) -> None:
+        """A callee's: it had acknowledged nothing before."""
+        late = accepted(invite())
+        self.assertIsNone(self.requests.repeated(late))
+        self.assertEqual(self.crossed, [late])
+
     def test_a_200_of_another_fork_is_given_back(self) -> None:
         """[D-SIP-11]"""
         response = self.acknowledged(1)
