@@ -8,6 +8,7 @@ decides, and for which SIP domain the certificate is (RFC 5922).
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -92,8 +93,14 @@ def verify_sip_domain(certificate: x509.Certificate, domain: str) -> None:
     if not domains:
         domains = _lower(names.get_values_for_type(x509.DNSName))
         domains += [str(address) for address in names.get_values_for_type(x509.IPAddress)]
-    if domain.strip("[]").lower().rstrip(".") not in domains:
+    if _bare(domain) not in domains:
         raise CertificateError(f"the certificate is for {', '.join(domains) or 'nobody'}, not for {domain}")
+
+
+def _bare(domain: str) -> str:
+    """A URI's host as certificates and RFC 6066 §3 write it: no brackets, no dot at its end, addresses in one form."""
+    bare = domain.strip("[]").lower().rstrip(".")
+    return str(ipaddress.ip_address(bare)) if is_address(bare) else bare
 
 
 def _lower(names: Iterable[str]) -> list[str]:
@@ -161,7 +168,9 @@ class Tls:
 
     def client_for_domain(self, factory: IProtocolFactory, domain: str) -> TlsFactory:
         """The same for SIP: the certificate must be for `domain`, the host of the URI that we follow (RFC 5922 §7)."""
-        return self._trusting_factory(factory, domain, lambda certificate: verify_sip_domain(certificate, domain))
+        return self._trusting_factory(
+            factory, _bare(domain), lambda certificate: verify_sip_domain(certificate, domain)
+        )
 
     def _trusting_factory(
         self, factory: IProtocolFactory, host: str, judge: Callable[[x509.Certificate], object]

@@ -86,7 +86,9 @@ class OwnRequests:
         acknowledging = self._acknowledging.get(response.cseq.number)
         if acknowledging is not None:
             return acknowledging.repeated(response)
-        if response.to.tag == self._standing.dialog.remote_tag and response.cseq.number > max(self._acknowledging, default=0):
+        if response.to.tag == self._standing.dialog.remote_tag and response.cseq.number > max(
+            self._acknowledging, default=0
+        ):
             self._tell_crossed(response)
         return None
 

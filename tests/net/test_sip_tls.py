@@ -49,7 +49,7 @@ class Domains(SynchronousTestCase):
     def test_an_address_is_one_too(self) -> None:
         """Small installations have no names."""
         self.assert_for(authority().issue("192.0.2.2"), "192.0.2.2")
-        self.assert_for(authority().issue("2001:db8::1"), "[2001:db8::1]", "2001:db8::1")
+        self.assert_for(authority().issue("2001:db8::1"), "[2001:db8::1]", "2001:db8::1", "[2001:DB8:0::1]")
         self.assert_not_for(authority().issue("192.0.2.2"), "192.0.2.3")
 
     def test_sip_uris_go_before_dns_names(self) -> None:

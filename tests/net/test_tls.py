@@ -199,6 +199,15 @@ class AnyCertificate(Handshakes):
             self.meet(factory, self.tls(self.alice).client(Once(self.client), host))
             self.assertEqual((serving.names, self.client.ready), ([sent], True))
 
+    def test_the_host_of_a_sip_uri_is_sent_as_a_name(self) -> None:
+        """RFC 6066 §3: without brackets, which are no name either, and without the dot of the root."""
+        for host, sent in (("bob.example.com.", b"bob.example.com"), ("[2001:db8::2]", None), ("192.0.2.2", None)):
+            self.setUp()
+            serving = Greeted(self.bob)
+            factory = TlsFactory(Side(serving.accept), Once(self.server))
+            self.meet(factory, self.tls(self.alice).client_for_domain(Once(self.client), host))
+            self.assertEqual(serving.names, [sent])
+
     def test_a_factory_that_builds_nothing_turns_the_caller_away(self) -> None:
         """Too many connections is no reason for a traceback and a socket that nobody closes."""
         self.meet(self.tls(self.bob).server(Once(None)), self.tls(self.alice).client(Once(self.client), "192.0.2.2"))
