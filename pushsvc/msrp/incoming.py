@@ -18,11 +18,10 @@ from pushsvc.errors import Misuse
 from pushsvc.machine import Tokens
 from pushsvc.msrp.assembly import Assembly, Fault
 from pushsvc.msrp.chunk import COMMENTS, ID_LENGTH, ByteRange, Flag, Reply, Report, Send, reply_to
+from pushsvc.msrp.contents import Content, Contents
 from pushsvc.msrp.uri import MsrpUri
 
-MAX_OPEN = 16  # contents begun and not completed, on one session (SECURITY part 5)
 MAX_HELD = 16  # replies held for one content: its last chunk, and what a sender repeats while it waits
-MAX_REMEMBERED = 64  # Message-IDs of ended contents: a repetition follows soon, or on another session
 HEARTBEAT = "text/x-msrp-heartbeat"  # PEERS 27
 WHOLE = ByteRange(1, None, None)  # RFC 4975 §7.3.1: what a missing Byte-Range means
 
@@ -81,23 +80,11 @@ Output = Started | Store | Completed | Abandoned | Declined | Unwanted | Reply |
 
 
 @attrs.define
-class _Content:
-    """One content that has started. `held` are the chunks to be answered when it is durable."""
-
-    message_id: str
-    media_type: str
-    assembly: Assembly
-    complete: bool = False
-    status: int | None = None  # how it ended
-    held: list[Send] = attrs.field(factory=list)
-
-
-@attrs.define
 class _Chunk:
     """The chunk that is open now. Without a content its octets are not wanted."""
 
     send: Send
-    content: _Content | None = None
+    content: Content | None = None
     position: int = 0  # where in the content its next octet goes
     answered: bool = False
     undecided: bool = False  # a keep-alive, or the "#" of what was refused, unless octets follow
@@ -129,14 +116,16 @@ class Incoming:
     room: Callable[[str], int] = no_room
     one_content: bool = True
     _chunk: _Chunk | None = attrs.field(default=None, init=False)
-    _contents: dict[str, _Content] = attrs.field(factory=dict, init=False)  # those that have not ended
-    _ended: dict[str, int] = attrs.field(factory=dict, init=False)  # the status of those that have, oldest first
-    _only: str | None = attrs.field(default=None, init=False)  # the first content's id, where only one is allowed
+    _contents: Contents = attrs.field(init=False)
     _unwanted: bool = attrs.field(default=False, init=False)
+
+    @_contents.default
+    def _no_contents(self) -> Contents:
+        return Contents(self.one_content)
 
     def begun(self, send: Send, now: float) -> list[Output]:
         """A SEND for this session begins."""
-        is_refused = self._ended.get(send.message_id or "", 200) != 200
+        is_refused = self._contents.status(send.message_id or "") not in (None, 200)
         chunk = self._chunk = _Chunk(send, undecided=send.content_type is None or is_refused)
         if send.content_type is None or is_refused or _media_type(send.content_type) == HEARTBEAT:
             return []
@@ -165,7 +154,7 @@ class Incoming:
         self._chunk = None
         content = chunk.content
         if chunk.undecided and flag is Flag.ABORTED:  # "#" needs no content to end what came before
-            content = self._contents.get(chunk.message_id)
+            content = self._contents.open(chunk.message_id)
         elif chunk.undecided and chunk.send.content_type is not None:
             return self._place(chunk)
         if chunk.answered:
@@ -183,10 +172,10 @@ class Incoming:
 
         Without a `message_id` it is the content that has been waiting for longest. Misuse: none is waiting.
         """
-        content = self._find(message_id, complete=True)
+        content = self._contents.first(message_id, complete=True)
         if content is None:
             raise Misuse("no content is complete")
-        self._forget(content, 200)
+        self._contents.end(content, 200)
         outputs: list[Output] = [*self._held_replies(content, 200, None)]
         if content.held[0].success_report and content.message_id:
             outputs.append(self._success(content))
@@ -198,10 +187,11 @@ class Incoming:
         Without a `message_id` it is the content that has been waiting, or else open, for longest. Nothing, where
         there is none.
         """
-        content = self._find(message_id, complete=True) or self._find(message_id, complete=False)
+        contents = self._contents
+        content = contents.first(message_id, complete=True) or contents.first(message_id, complete=False)
         if content is None:
             return []
-        self._forget(content, status)
+        contents.end(content, status)
         outputs: list[Output] = [*self._held_replies(content, status, comment)]
         chunk = self._chunk
         if chunk is not None and chunk.content is content:
@@ -225,10 +215,10 @@ class Incoming:
     def _place(self, chunk: _Chunk) -> list[Output]:
         """Find or start the content that the chunk belongs to."""
         message_id = chunk.message_id
-        if message_id in self._ended:
-            status = self._ended[message_id]
+        status = self._contents.status(message_id)
+        if status is not None:
             return [] if status == 200 else self._refuse(chunk, Fault(status, "stop sending"))
-        content = self._contents.get(message_id)
+        content = self._contents.open(message_id)
         if content is None:
             return self._start(chunk)
         chunk.content = content
@@ -242,14 +232,12 @@ class Incoming:
     def _start(self, chunk: _Chunk) -> list[Output]:
         byte_range = chunk.send.byte_range or WHOLE
         content_type = chunk.send.content_type or ""
-        content = _Content(chunk.message_id, _media_type(content_type), Assembly(self._limit(content_type)))
+        content = Content(chunk.message_id, _media_type(content_type), Assembly(self._limit(content_type)))
         fault = self._unwelcome(chunk.send) or content.assembly.expect(byte_range)
         if fault is not None:
-            self._remember(chunk.message_id, fault.status)
+            self._contents.remember(chunk.message_id, fault.status)
             return [Declined(fault.why, fault.status, chunk.message_id), *self._refuse(chunk, fault)]
-        if self.one_content:
-            self._only = content.message_id
-        self._contents[content.message_id] = content
+        self._contents.begin(content)
         chunk.content, chunk.position = content, byte_range.start - 1
         return [Started(content.message_id, chunk.send)]
 
@@ -259,27 +247,26 @@ class Incoming:
 
     def _unwelcome(self, send: Send) -> Fault | None:
         """Why no content may be started by this chunk."""
-        if self._only is not None:
+        if self._contents.is_over:
             return Fault(403, "one content per session")
         if send.content_type is None or not self.accepts(send.content_type):
             return Fault(415, "type not acceptable")
-        if len(self._contents) >= MAX_OPEN:
+        if self._contents.is_full:
             return Fault(413, "too many contents at once")
         return None
 
-    def _chunk_ended(self, chunk: _Chunk, content: _Content, flag: Flag) -> list[Output]:
+    def _chunk_ended(self, chunk: _Chunk, content: Content, flag: Flag) -> list[Output]:
         assembly = content.assembly
         fault = assembly.last_ended(chunk.position) if flag is Flag.COMPLETE else None
         if fault is not None:
             return self._abandon(chunk, content, fault)
         if not assembly.whole:
             return self._reply(chunk, 200)
-        content.complete = True
         content.held.append(chunk.send)
-        self._contents[content.message_id] = self._contents.pop(content.message_id)  # to the end: waiting since now
+        self._contents.completed(content)
         return [Completed(assembly.received, content.message_id)]
 
-    def _repeated(self, chunk: _Chunk, content: _Content) -> list[Output]:
+    def _repeated(self, chunk: _Chunk, content: Content) -> list[Output]:
         """A chunk of a content that was complete when it began: the same answer as the others get."""
         if content.status is not None:
             return self._reply(chunk, content.status)
@@ -288,8 +275,8 @@ class Incoming:
         content.held.append(chunk.send)
         return []
 
-    def _abandon(self, chunk: _Chunk, content: _Content, fault: Fault) -> list[Output]:
-        self._forget(content, 413 if fault.status == 200 else fault.status)
+    def _abandon(self, chunk: _Chunk, content: Content, fault: Fault) -> list[Output]:
+        self._contents.end(content, 413 if fault.status == 200 else fault.status)
         return [Abandoned(fault.why, fault.status, content.message_id), *self._refuse(chunk, fault)]
 
     def _refuse(self, chunk: _Chunk, fault: Fault) -> list[Output]:
@@ -309,35 +296,17 @@ class Incoming:
         chunk.answered = True
         return [reply_to(chunk.send, status, comment, own=self.own)] if chunk.send.wants_reply(status) else []
 
-    def _held_replies(self, content: _Content, status: int, comment: str | None) -> list[Reply]:
+    def _held_replies(self, content: Content, status: int, comment: str | None) -> list[Reply]:
         return [reply_to(send, status, comment, own=self.own) for send in content.held if send.wants_reply(status)]
 
-    def _success(self, content: _Content) -> Report:
+    def _success(self, content: Content) -> Report:
         size = content.assembly.received
         whole = ByteRange(1, size, size)
         to_path = content.held[0].from_path
         return Report(self.tokens.word(ID_LENGTH), to_path, (self.own,), content.message_id, whole, 200, COMMENTS[200])
 
-    def _find(self, message_id: str | None, complete: bool) -> _Content | None:
-        for content in self._contents.values():
-            if content.complete is complete and message_id in (None, content.message_id):
-                return content
-        return None
 
-    def _forget(self, content: _Content, status: int) -> None:
-        content.status = status
-        del self._contents[content.message_id]
-        self._remember(content.message_id, status)
-
-    def _remember(self, message_id: str, status: int) -> None:
-        """A repetition gets the same answer. Contents without a Message-ID cannot be told apart from repetitions."""
-        if message_id or self.one_content:
-            self._ended[message_id] = status
-        if len(self._ended) > MAX_REMEMBERED:
-            del self._ended[next(iter(self._ended))]
-
-
-def _other_type(content: _Content, send: Send) -> Fault | None:
+def _other_type(content: Content, send: Send) -> Fault | None:
     """E.9 rule 7: later chunks say what the first said, or nothing."""
     if send.content_type is None or _media_type(send.content_type) == content.media_type:
         return None

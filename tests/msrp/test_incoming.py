@@ -10,10 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Misuse
 from pushsvc.msrp.chunk import ByteRange, FailureReport, Flag, Reply, Report, Send
+from pushsvc.msrp.contents import MAX_OPEN, MAX_REMEMBERED
 from pushsvc.msrp.incoming import (
     MAX_HELD,
-    MAX_OPEN,
-    MAX_REMEMBERED,
     Abandoned,
     Completed,
     Declined,
