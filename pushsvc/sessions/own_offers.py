@@ -21,6 +21,7 @@ from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.message import Response
 from pushsvc.sip.session_timer import refresh_method
 
+REPLY_GRACE = 0.25  # seconds between our 413 and the INVITE that closes its line: time for the 413
 GLARE = 491
 GLARE_TRIES = 4  # each wait is random: to collide four times running is no accident
 
@@ -59,6 +60,12 @@ class OwnOffers:
         """Close these media lines by port 0 (rule A-20)."""
         await self._errands.ask(self._offer(lambda: sdp.closing(self._standing.ours, indices)))
 
+    async def close_refused(self, line: Line) -> None:
+        """Close a line by which we have answered 413, even the last one: then its sender hangs up (flow 10)."""
+        await self._errands.ask(self._moment())
+        if line.is_open:
+            await self.close_lines([self._plane.lines.index(line)])
+
     async def offer_more(self, files: Sequence[sdp.FileOffer], icons: Icons = NO_ICONS) -> list[Line]:
         """Offer further files, each by a line that is free or new; where the peer takes no icons, without these."""
         further = Further(self._floors, self._standing, self._plane, files)
@@ -83,6 +90,10 @@ class OwnOffers:
             await self._errands.ask(self._requests.refresh("UPDATE"))
 
     # -- ours
+
+    async def _moment(self) -> None:
+        """The 413 goes by another way than our INVITE, and must not be overtaken by it."""
+        await deferLater(self._floors.clock, REPLY_GRACE)
 
     async def _carry(self, lines: Sequence[Line], answered: Sequence[sdp.MediaOffer]) -> None:
         """Have these lines carried as they were answered, or as they are when they are offered again (RFC 6714)."""

@@ -1,6 +1,7 @@
 """One push session: one dialog and the MSRP sessions of its media lines, from the 200 to the end.
 
-This is what its owner holds, and where its parts meet: `user_plane`, `own_requests`, `peer_offers`, `refreshing`.
+This is what its owner holds, and where its parts meet: `user_plane`, `own_requests`, `peer_offers`, `refreshing`,
+`parting`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,11 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushsvc import sdp
 from pushsvc.errors import BadMessage, DeliveryError, Refused
-from pushsvc.net.alarm import Alarm
 from pushsvc.sessions.errands import Errands
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.lifecycle import live
@@ -25,6 +23,7 @@ from pushsvc.sessions.line import Line
 from pushsvc.sessions.offer_body import NO_ICONS, Icons
 from pushsvc.sessions.own_offers import OwnOffers
 from pushsvc.sessions.own_requests import OwnRequests
+from pushsvc.sessions.parting import Parting
 from pushsvc.sessions.peer_offers import Asker, PeerOffers
 from pushsvc.sessions.refreshing import Refreshing
 from pushsvc.sessions.standing import Standing
@@ -33,8 +32,6 @@ from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.dialog import Dialog, DialogId
 from pushsvc.sip.message import Request, Response, reply_to
 
-GRACE = 1.0  # seconds between a content's end and our BYE: time for its 200, and for a BYE of the peer's own
-REPLY_GRACE = 0.25  # seconds between our 413 and the INVITE that closes its line: time for the 413
 PATIENCE = 180.0  # seconds after the first provisional answer; requirements F, answer wait
 
 
@@ -66,17 +63,18 @@ class Session:
         self._ended: Ended | None = None
         self._over = False
         self._waiting: list[Deferred[Ended]] = []
-        self._close_once_acked: str | None = None
-        self._close_once_done: str | None = None
-        self._grace = Alarm(floors.clock, self._close_if_done)
         self._to_reach: list[Line] = []
-        self._errands = Errands(self._end)
         self._life = live(self)
-        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, self._end, self._done, self._moved)
+        self._parting = Parting(
+            floors.clock, self._life.close, lambda: self._offers.unacked, lambda: self._plane.is_done
+        )
+        wish = self._parting.wish
+        self._errands = Errands(wish)
+        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, wish, self._parting.done, self._moved)
         self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
         self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
         self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)
-        self._refreshing = Refreshing(floors, standing, self._own.refresh, self._end, self._heard_at, self._spawn)
+        self._refreshing = Refreshing(floors, standing, self._own.refresh, wish, self._heard_at, self._spawn)
         self._refreshing.restart()
 
     @property
@@ -107,13 +105,12 @@ class Session:
 
     def close(self, why: str = "done") -> Deferred[Ended]:
         """End it, once; fires when it has ended, within the time of one transaction, or two before the first ACK."""
-        self._end(why)
+        self._parting.wish(why)
         return self.when_ended()
 
     def close_when_done(self, why: str) -> Deferred[Ended]:
         """End it once nothing is under way in it: at once, or a moment after the last content's end."""
-        self._close_once_done = why
-        self._close_if_done()
+        self._parting.wish_when_done(why)
         return self.when_ended()
 
     def when_ended(self) -> Deferred[Ended]:
@@ -203,12 +200,11 @@ class Session:
         if any(line.is_open for line in new):
             self._plane.expect()
         elif not self._plane.is_used and self.dialog.we_called:
-            self._end("no media line is left")  # A-38
+            self._parting.wish("no media line is left")  # A-38
 
     def acknowledged(self) -> None:
         """The peer has our 200."""
-        if self._close_once_acked is not None:
-            self._life.close(self._close_once_acked)
+        if self._parting.acked():
             return
         lines = [line for line in self._to_reach if we_connect(self._floors, line)]
         self._to_reach = []
@@ -216,8 +212,8 @@ class Session:
             self._spawn(self._reach(lines))
 
     def never_acknowledged(self) -> None:
-        """It is not there, or does not know that there is a session (RFC 3261 §13.3.1.4)."""
-        self._life.close(self._close_once_acked or "the 200 was never acknowledged")
+        """Nor will it be any more."""
+        self._parting.never_acked()
 
     # -- what the lifecycle does (`lifecycle.Deeds`)
 
@@ -228,7 +224,7 @@ class Session:
 
     def release(self) -> None:
         self._stop()
-        self._grace.clear()
+        self._parting.stop()
         self._offers.stop()
         self._errands.call_off(self._ended.why if self._ended is not None else "")
         self._plane.release()
@@ -249,13 +245,6 @@ class Session:
         self._refreshing.stop()
         self._requests.stop()
         self._offers.withdraw()
-
-    def _end(self, why: str) -> None:
-        if self._offers.unacked:
-            # RFC 3261 §15: a callee says no BYE before the ACK.
-            self._close_once_acked = self._close_once_acked or why
-        else:
-            self._life.close(why)
 
     async def _bye(self) -> None:
         try:
@@ -292,16 +281,7 @@ class Session:
             await self._requests.acknowledge(response)
         except DeliveryError as error:
             self.log.info("no ACK: {reason}", reason=error.reason, call_id=self.dialog.call_id)
-        self._end("an INVITE was granted after it had been given up")
-
-    def _done(self) -> None:
-        """The 200 to the last chunk goes by another way than our BYE, and must not be overtaken by it."""
-        if self._close_once_done is not None:
-            self._grace.after(GRACE)
-
-    def _close_if_done(self) -> None:
-        if self._close_once_done is not None and self._plane.is_done:
-            self._end(self._close_once_done)
+        self._parting.wish("an INVITE was granted after it had been given up")
 
     def _moved(self) -> None:
         self._spawn(self._move())
@@ -324,16 +304,12 @@ class Session:
     async def _close_lost(self, line: Line, error: DeliveryError) -> None:
         try:
             if isinstance(error, Refused):
-                # The 413 goes by another way than our INVITE, and must not be overtaken by it.
-                await self._errands.ask(_moment(self._floors.clock))
-                if line.is_open:
-                    # Flow 10: even the last line; then its sender hangs up.
-                    await self._own.close_lines([self.lines.index(line)])
+                await self._own.close_refused(line)
             else:
                 await self.close_lines([self.lines.index(line)])
         except DeliveryError as failure:
             if not self._over:
-                self._end(f"{error.reason}; {failure.reason}")
+                self._parting.wish(f"{error.reason}; {failure.reason}")
 
     def _respond(self, request: Request, status: int) -> None:
         self._floors.agent.respond(reply_to(request, status))
@@ -344,7 +320,3 @@ class Session:
     def _bug(self, failure: Failure) -> None:
         self.log.failure("a bug ended a session", failure, call_id=self.dialog.call_id)
         self._life.hung_up("internal error")
-
-
-async def _moment(clock: IReactorTime) -> None:
-    await deferLater(clock, REPLY_GRACE)
