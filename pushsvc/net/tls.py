@@ -222,9 +222,18 @@ class Tls:
     def _connect(self, context: SSL.Context, host: str) -> SSL.Connection:
         connection = SSL.Connection(context, None)
         connection.set_connect_state()
-        if not is_address(host):  # RFC 6066 §3: names only
-            connection.set_tlsext_host_name(host.encode("idna"))
+        name = _server_name(host)
+        if name is not None:
+            connection.set_tlsext_host_name(name)
         return connection
+
+
+def _server_name(host: str) -> bytes | None:
+    """What the server is greeted with; None for what is no name in DNS (RFC 6066 §3)."""
+    try:
+        return None if is_address(host) else host.encode("idna")
+    except UnicodeError:
+        return None
 
 
 def _certificates_of(file: Path) -> list[crypto.X509]:

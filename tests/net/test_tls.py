@@ -191,8 +191,12 @@ class AnyCertificate(Handshakes):
         self.assertEqual(tls.identity.der, identity_of("carol").der)
 
     def test_the_name_is_sent_with_the_greeting(self) -> None:
-        """[D-TLS-1] E.10 rule 1: SNI, for hosts that serve several; an address is no name (RFC 6066 §3)."""
-        for host, sent in (("bob.example.com", b"bob.example.com"), ("192.0.2.2", None), ("2001:db8::2", None)):
+        """[D-TLS-1] E.10 rule 1: SNI, for hosts that serve several; an address is no name (RFC 6066 §3).
+
+        With RFC 6714 the host of a path is never looked up, and may be anything.
+        """
+        names = ("bob.example.com", b"bob.example.com"), ("b" * 64, None)
+        for host, sent in (*names, ("192.0.2.2", None), ("2001:db8::2", None)):
             self.setUp()
             serving = Greeted(self.bob)
             factory = TlsFactory(Side(serving.accept), Once(self.server))

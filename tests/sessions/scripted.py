@@ -25,6 +25,7 @@ class ScriptedAgent:
     def __init__(self) -> None:
         self.sent: list[Message] = []
         self.next_hops: list[SipUri] = []
+        self.foreign: list[bool] = []
         self.withdrawn: list[Request] = []
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
@@ -43,6 +44,7 @@ class ScriptedAgent:
         foreign: bool = False,
     ) -> Exchange:
         request = self._made(make, next_hop)
+        self.foreign.append(foreign)
         answered: Deferred[Response] = Deferred(lambda _: self.withdrawn.append(request))
         self._waiting.append((request, answered, provisional))
         return Exchange(request, HOP, await answered)

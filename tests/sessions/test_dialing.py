@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -115,6 +115,30 @@ class Calls(SynchronousTestCase):
         self.failureResultOf(dialing, Refused)
         self.assertEqual([asked[1] for asked in self.asked], [90, 300, 300, 600])
         self.assertEqual([len(read_offer(each).icons) for each in self.agent.sent], [1, 1, 0, 0])
+
+    def test_sent_on_to_one_who_wants_longer_and_takes_no_icons(self) -> None:
+        """[D-SIP-10] All of it in one attempt: each request one number on, the plain offer from the first target on."""
+        there = ("Contact", "<sip:bob@192.0.2.30>")
+        dialing = self.dial("1@h", icons={"1@h": Icon("image/png", b"x")}, session_expires=90)
+        for status, *headers in ((302, there), (422, ("Min-SE", "300")), (415,), (302, there)):
+            self.agent.answer(status, *headers)
+        invites = self.agent.sent
+        self.assertEqual(
+            [str(each.uri.host) for each in invites], [BOB.host, *["192.0.2.30"] * 2, BOB.host, "192.0.2.30"]
+        )
+        self.assertEqual([each.cseq.number for each in invites], [1, 2, 3, 4, 5])
+        self.assertEqual([len(read_offer(each).icons) for each in invites], [1, 1, 1, 0, 0])
+        self.assertEqual([asked[1] for asked in self.asked], [90, 90, 300, 300, 300])
+        self.assertEqual(self.agent.foreign, [False, True, True, False, True])
+        dialing.cancel()
+        self.failureResultOf(dialing, CancelledError)
+        self.assertEqual((self.agent.withdrawn, self.alice.msrp.sessions, self.begun), ([invites[-1]], 0, []))
+
+    def test_with_a_proxy_nobody_sends_us_anywhere(self) -> None:
+        """It is still the proxy that we speak to, wherever it is, and that has our credentials."""
+        self.dial(route=SipUri.parse("sip:127.0.0.1;lr"))
+        self.agent.answer(302, ("Contact", "<sip:bob@192.0.2.30>"))
+        self.assertEqual(self.agent.foreign, [False, False])
 
     def test_whatever_fails_leaves_no_msrp_session_behind(self) -> None:
         failures = {
