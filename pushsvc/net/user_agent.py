@@ -139,9 +139,9 @@ class UserAgent:
         Addresses of the next hop are tried in turn until one answers, and is not overloaded (503). A challenge is
         answered with `credentials`, under the CSeq number that `next_number` gives: without them, with such as nobody
         has used before, and the next number. A `foreign` next hop is one that somebody else named: addresses inside of
-        this machine do not count. Cancelling the Deferred that waits for this withdraws an INVITE: CANCEL
-        goes out once a provisional answer has come, and a 2xx that crosses it goes to `on_stray`. Raises TimedOut,
-        Unreachable, or Withdrawn when we are stopped.
+        this machine do not count. Cancelling the Deferred that waits for this withdraws an INVITE: CANCEL goes out once
+        a provisional answer has come, and a 2xx that crosses it goes to `on_stray`. Raises TimedOut, Unreachable, or
+        Withdrawn when we are stopped.
         """
         return await self._reaching.request(
             make, next_hop, provisional, credentials or self.credentials(foreign=foreign), next_number, foreign=foreign
