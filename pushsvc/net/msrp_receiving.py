@@ -18,7 +18,8 @@ from pushsvc.msrp.incoming import Abandoned, Completed, Declined, Incoming, Outp
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.alarm import Alarm
 
-CANNOT_KEEP = 413  # the one code that makes every sender stop (RFC 4975 §10.5)
+NOT_WANTED = 413  # stop, for good (RFC 4975 §10.5)
+NOT_NOW = 481  # nothing is wrong with the content: this session is over, and another may bring it
 TRICKLE = 4096  # octets that a content brings, if it does not end, within each stall timeout: slower is no transfer
 
 
@@ -26,10 +27,10 @@ class Sink(Protocol):
     """Where one received content goes."""
 
     def write(self, offset: int, octets: memoryview) -> None:
-        """Keep these octets; they are only lent. Raises OSError."""
+        """Keep these octets; they are only lent. Raises OSError when that cannot be, Refused when it shall not."""
 
     def finish(self) -> Deferred[Any]:
-        """Every octet is there. Fires when they are durable; fails with Refused when they are not wanted after all."""
+        """Every octet is there. Fires when they are durable; fails as `write` does."""
 
     def cut(self, why: str) -> None:
         """The content is not completed by this session; its rest may come by another."""
@@ -66,7 +67,8 @@ class Receiving:
     """The receiving half of a session.
 
     `transmit` takes replies and reports. `failed` is told, once, why nothing more can come: TimedOut when the sender
-    fell silent, Refused when what it sends is too much. `done` is told of each content that came to its end.
+    fell silent, Refused when what it sends is too much, or cannot be kept now (`retry`). `done` is told of each content
+    that came to its end.
     """
 
     log = Logger()
@@ -147,7 +149,7 @@ class Receiving:
                 case Declined():
                     self._log_refusal(output.status, output.why)
                 case Unwanted():
-                    self._fail(Refused(CANNOT_KEEP, output.why, protocol="msrp"))
+                    self._fail(Refused(NOT_WANTED, output.why, protocol="msrp"))
 
     def _log_refusal(self, status: int, why: str) -> None:
         self.log.info("content declined: {why}", why=why, status=status, call_id=self._call_id)
@@ -156,7 +158,7 @@ class Receiving:
         try:
             self._sinks[started.message_id] = self._wanted.make_sink(started.send)
         except OSError as error:
-            self._cannot_keep(started.message_id, error)
+            self._give_up(started.message_id, self._refusal(error))
         else:
             self._listen()
 
@@ -170,20 +172,31 @@ class Receiving:
         if sink is not None:
             try:
                 sink.write(output.offset, output.octets)
-            except OSError as error:
-                self._cannot_keep(output.message_id, error)
+            except (OSError, Refused) as error:
+                self._give_up(output.message_id, self._refusal(error))
 
-    def _cannot_keep(self, message_id: str, error: OSError) -> None:
-        self._give_up(message_id, self._log_cannot_keep(error))
+    def _refusal(self, error: BaseException) -> Refused:
+        """What the sender is told of this error, which is logged."""
+        match error:
+            case Refused():
+                self._log_refusal(error.status, error.reason)
+                return error
+            case OSError():
+                why = error.strerror or "cannot be stored"
+                self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
+                return Refused(NOT_NOW, why, protocol="msrp", retry=True)
+        self.log.failure("a bug: received content could not be kept", Failure(error))
+        return Refused(NOT_WANTED, "cannot be stored", protocol="msrp")
 
-    def _log_cannot_keep(self, error: OSError) -> str:
-        why = error.strerror or "cannot be stored"
-        self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
-        return why
+    def _give_up(self, message_id: str, refusal: Refused, *, is_cut: bool = False) -> None:
+        self._refuse(message_id, refusal)
+        self._drop(message_id, refusal.reason, is_cut=is_cut)  # last: its owner may end the session at that
 
-    def _give_up(self, message_id: str, why: str, *, is_cut: bool = False) -> None:
-        self._perform(self._incoming.failed(CANNOT_KEEP, why, self._clock.seconds(), message_id))
-        self._drop(message_id, why, is_cut=is_cut)  # last: its owner may end the session at that
+    def _refuse(self, message_id: str, refusal: Refused) -> None:
+        now = self._clock.seconds()
+        self._perform(self._incoming.failed(refusal.status, refusal.reason, now, message_id))
+        if refusal.retry:
+            self._fail(refusal)
 
     def _complete(self, message_id: str) -> None:
         sink = self._take(message_id)
@@ -204,17 +217,9 @@ class Receiving:
             self._perform(self._incoming.stored(self._clock.seconds(), message_id))
 
     def _not_stored(self, message_id: str, failure: Failure) -> None:
-        error = failure.value
-        status, why = CANNOT_KEEP, "cannot be stored"
-        if isinstance(error, Refused):
-            status, why = error.status, error.reason
-            self._log_refusal(status, why)
-        elif isinstance(error, OSError):
-            self._log_cannot_keep(error)
-        else:
-            self.log.failure("a bug: received content could not be kept", failure)
+        refusal = self._refusal(failure.value)
         if not self._closed:
-            self._perform(self._incoming.failed(status, why, self._clock.seconds(), message_id))
+            self._refuse(message_id, refusal)
 
     def _take(self, message_id: str) -> Sink | None:
         sink = self._sinks.pop(message_id, None)
@@ -235,8 +240,9 @@ class Receiving:
     def _stalled(self) -> None:
         """Should its sender go on after all, it hears at once that it is too late (requirements F, transfer stall)."""
         failed, self._failed = self._failed, True  # first: one end is enough
+        refusal = Refused(NOT_WANTED, "the sender stopped sending", protocol="msrp")
         for message_id in list(self._sinks):
-            self._give_up(message_id, "the sender stopped sending", is_cut=True)
+            self._give_up(message_id, refusal, is_cut=True)
         if not failed:
             self._tell_failed(TimedOut(f"hardly any octets for {self._stall_timeout:g} s"))
 

@@ -68,8 +68,8 @@ class MsrpSession:
     `peer_path` and `fingerprints` are what the peer's session description says, once it is known; `anchor` is the host
     and port to connect to instead of the path's, with RFC 6714.
     `on_bound()` is told when a connection carries it, `on_failed(error)` when it died, its peer went silent (TimedOut)
-    or sends what is too much (Refused), or somebody else came in the peer's name; `on_done()` when a content that came
-    in has come to its end. Once it is over it can only be closed: what still comes is answered 481.
+    or sends what is too much or cannot be kept (Refused), or somebody else came in the peer's name; `on_done()` when a
+    content that came in has come to its end. Once it is over it can only be closed: what still comes is answered 481.
 
     With a `relay` of ours it has that connection from the start, and no other; `on_moved()` is told when its `path` has
     changed, because the relay carries it by another from now on.

@@ -107,13 +107,13 @@ class Part:
         return self._over
 
     def write(self, offset: int, octets: memoryview) -> None:
-        """Keep these octets; they are only lent. Raises OSError, after which the part is no more."""
+        """Keep these octets; they are only lent. Raises OSError, Refused 413 for too many; the part is no more then."""
         offset += self._start
         end = offset + len(octets)
         if self._over:
             raise OSError(errno.EBADF, "the content was given up")
         if end > self._limit:
-            self._fail(OSError(errno.EFBIG, "longer than agreed"))
+            self._fail(Refused(413, "longer than agreed", protocol="msrp"))
         try:
             self._disk.write(self._fd, octets, offset)
         except OSError as error:
@@ -166,7 +166,7 @@ class Part:
             else:
                 self._syncing.addCallback(lambda _: leave())
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: OSError | Refused) -> None:
         self.discard()
         raise error
 

@@ -51,7 +51,7 @@ MSRP: Mapping[int, Said] = {
     408: ("The device stopped answering while the content came.", "Nothing: we try again by ourselves."),
     413: ("The device stopped the transfer: too large, or it has had enough.", "Send something smaller."),
     415: ("The device does not take this media type.", "Send another media type."),
-    481: ("The device had forgotten the session.", "Nothing: we try again by ourselves."),
+    481: ("The device ended the session, or had forgotten it.", "Nothing: we try again by ourselves."),
     506: ("The session was bound to another connection.", "Nothing: we try again by ourselves."),
 }
 _SIP_CLASS: Mapping[int, Said] = {

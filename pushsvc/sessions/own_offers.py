@@ -92,7 +92,7 @@ class OwnOffers:
     # -- ours
 
     async def _moment(self) -> None:
-        """The 413 goes by another way than our INVITE, and must not be overtaken by it."""
+        """The 413 or 481 goes by another way than our INVITE, and must not be overtaken by it."""
         await deferLater(self._floors.clock, REPLY_GRACE)
 
     async def _carry(self, lines: Sequence[Line], answered: Sequence[sdp.MediaOffer]) -> None:

@@ -295,7 +295,7 @@ class Session:
             self.log.warn("the peer was not told of another path: {reason}", reason=error.reason, call_id=call_id)
 
     def _lost(self, line: Line, error: DeliveryError) -> None:
-        """Its peer stopped sending (requirements F, stall), does not stop, or is somebody else (E.10 rule 2).
+        """Its peer stopped sending (requirements F, stall) or is somebody else (E.10 rule 2), or we take no more.
 
         The line is over, and so is the session, if it was the last.
         """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
-from pushsvc.errors import DeliveryError, TimedOut, Unreachable
+from pushsvc.errors import DeliveryError, Refused, TimedOut, Unreachable
 from pushsvc.msrp.uri import Path
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.msrp_session import MsrpSession
@@ -19,9 +19,9 @@ class UserPlane:
     """Who has to connect, and what when nobody does.
 
     `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went
-    silent, sends what is too much, or turned out to be somebody else, `dead(why)` when there is none that a connection
-    carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our relay leads to
-    one by another path.
+    silent, sends what is too much or cannot be kept, or turned out to be somebody else, `dead(why)` when there is none
+    that a connection carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our
+    relay leads to one by another path.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class UserPlane:
     def _failed(self, line: Line, error: DeliveryError) -> None:
         if isinstance(error, Unreachable) and not error.retry:
             line.impostor = error
-        if isinstance(error, TimedOut) or not error.retry:
+        if isinstance(error, (TimedOut, Refused)) or not error.retry:
             self._tell_lost(line, error)
         else:
             self._expect_if_needed()

@@ -49,7 +49,6 @@ def _stopped_between_chunks(messages: list[str]) -> list[str]:
     id = send.split()[1]
     apart = send.replace(id, "apart").replace("1-*/5000", "4201-*/5000").replace("<2600 octets>\r\n", "")
     done = stop.replace(id, "apart").replace("413 Stop sending", "200 OK")
-    stop = stop.replace("Stop sending", "No space left on device")
     offer = offer.replace("a=path:", "a=max-size:10485760\r\na=setup:passive\r\na=path:")
     answer = answer.replace("a=path:", "a=setup:actpass\r\na=path:")
     answer += f"a=file-disposition:attachment\r\na=file-date:{CREATED}\r\n"

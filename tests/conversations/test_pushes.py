@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+from unittest import mock
+
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.errors import Refused, TimedOut, Unreachable, Withdrawn
+from pushsvc.receiver.inbox import PROBE_EVERY
+from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.sender.delivery import TRY_MSRP_INSTEAD
 from pushsvc.sender.job import FileState, Job
+from pushsvc.sender.outcome import RetryPolicy, State, judge
 from pushsvc.sip.codec import encode
 from pushsvc.sip.message import Request, Response, reply_to
 from tests.conversations.case import intercept
@@ -323,6 +329,23 @@ class Trouble(PushCase):
         self.assertTrue(result.failure.retry)
         self.assertEqual(self.receiver.arrived, [])
         self.assert_nothing_left()
+
+    def test_a_receiver_whose_disk_takes_nothing_for_now(self) -> None:
+        """Nothing is wrong with the push: 481, the end of the session, leaves it for later, where 413 would reject it."""
+        full = OSError(errno.ENOSPC, "No space left on device")
+        for call in ("create", "write", "sync"):
+            self.begin()
+            contents = bytes(100_000), bytes(100_001)
+            job = self.sender.job(*contents)
+            with mock.patch.object(Disk, call, side_effect=full):
+                result = self.push(job)
+            self.assertEqual([(file.result, file.code) for file in result.files], [(FileState.FAILED, 481)] * 2, call)
+            outcome = judge(result, result.files, tries=1, now=0.0, policy=RetryPolicy(), not_after=9.0, chance=0.5)
+            self.assertEqual(outcome.state, State.WAITING)
+            self.assertIn("No space left on device", outcome.reason)
+            self.network.settle(2 * PROBE_EVERY)
+            self.assertEqual([file.result for file in self.push(job).files], [FileState.DELIVERED] * 2)
+            self.assertCountEqual(self.receiver.contents(), contents)
 
     def test_a_withdrawn_push_is_not_delivered(self) -> None:
         """[R-PSA-CAN-1]"""

@@ -6,8 +6,6 @@ test_transcripts_interval; test_flow_messages compares what is kept with the mes
 
 from __future__ import annotations
 
-import errno
-import os
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -249,17 +247,17 @@ class Flows(FlowCase):
         )
 
     def test_flow_10_a_413_from_the_receiver(self) -> None:
-        """[D-MSRP-3] [R-FLOW-10] The disk is full: 413 before the chunk has ended, `#`, port 0, BYE.
+        """[D-MSRP-3] [R-FLOW-10] The receiver has had enough: 413 before the chunk has ended, `#`, port 0, BYE.
 
         Our chunks are written whole, so the `#` is a chunk of its own.
         """
         self.begin(chunk=2100, window=2100)
-        self.patch(Kept, "write", _full_at(2600))
+        self.patch(Kept, "write", _enough_at(2600))
         session = self.dialed(pattern=PATTERN)
         error = self.failureResultOf(self.run_until_over(self.pushed(session, 0, "pattern", PATTERN)), Refused)
         self.assertEqual(error.value.status, 413)
         self.network.settle(1.0)
-        self.assertEqual([each.discarded for each in self.kept], ["No space left on device"])
+        self.assertEqual([each.discarded for each in self.kept], ["Stop sending"])
         self.assert_flow(
             "flow10",
             "sender INVITE",
@@ -337,13 +335,13 @@ class Flows(FlowCase):
         return stream
 
 
-def _full_at(size: int):  # type: ignore[no-untyped-def]
-    """`write` of a sink on a disk that takes so many octets."""
+def _enough_at(size: int):  # type: ignore[no-untyped-def]
+    """`write` of a sink that wants so many octets."""
     write = Kept.write
 
-    def full(kept: Kept, offset: int, octets: memoryview) -> None:
+    def wanting(kept: Kept, offset: int, octets: memoryview) -> None:
         if offset + len(octets) > size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise Refused(413, "Stop sending", protocol="msrp")
         write(kept, offset, octets)
 
-    return full
+    return wanting

@@ -55,6 +55,11 @@ class ReceivingTest(SynchronousTestCase):
         (kept,) = self.shelf.kept
         return kept
 
+    def assert_over_for_now(self) -> None:
+        """The owner hears why, once, and that another try can help; nothing is left."""
+        self.assertEqual([(error.reason, error.retry) for error in self.failed], [("No space left on device", True)])
+        self.assert_quiet()
+
     def assert_quiet(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -151,24 +156,33 @@ class NotTaken(ReceivingTest):
         self.assert_quiet()
 
     def test_a_disk_that_takes_nothing_from_the_start(self) -> None:
-        """413, and nothing to discard; the chunk's octets are passed over."""
+        """481, as a 413 would be for good; nothing to discard, the chunk's octets are passed over."""
         self.shelf.full = FULL
         self.chunk(b"hello")
-        self.assertEqual((self.statuses(), self.shelf.kept), ([413], []))
+        self.assertEqual((self.statuses(), self.shelf.kept), ([481], []))
         self.assertEqual(self.sent[0].comment, "No space left on device")  # type: ignore[union-attr]
-        self.assert_quiet()
+        self.assert_over_for_now()
 
     def test_a_disk_that_becomes_full(self) -> None:
-        """413 at once, in the middle of the chunk: every sender understands that, and stops."""
+        """481 at once, in the middle of the chunk: the session is over, and its sender may come again."""
         self.chunk(b"hello ", Flag.MORE, byte_range=(1, 6, 11))
         self.kept().broken = FULL
         self.receiving.begun(make_send("tid2", byte_range=(7, 11, 11)))
         self.receiving.data(memoryview(b"wo"))
-        self.assertEqual((self.statuses(), self.kept().discarded), ([200, 413], "No space left on device"))
+        self.assertEqual((self.statuses(), self.kept().discarded), ([200, 481], "No space left on device"))
         self.receiving.data(memoryview(b"rld"))
         self.receiving.ended(Flag.COMPLETE)
         self.chunk(b"again", byte_range=(7, 11, 11))
-        self.assertEqual((self.statuses(), len(self.shelf.kept)), ([200, 413, 413], 1))
+        self.assertEqual((self.statuses(), len(self.shelf.kept)), ([200, 481, 481], 1))
+        self.assert_over_for_now()
+
+    def test_a_sink_that_has_had_enough(self) -> None:
+        """It says so with its own status: nothing that another session could change."""
+        self.receiving.begun(make_send())
+        self.kept().broken = Refused(413, "enough", protocol="msrp")
+        self.receiving.data(memoryview(b"hello"))
+        self.assertEqual([(head.status, head.comment) for head in self.sent], [(413, "enough")])
+        self.assertEqual((self.kept().discarded, [error.retry for error in self.failed]), ("enough", [False]))
         self.assert_quiet()
 
     def test_a_content_that_is_not_what_was_announced(self) -> None:
@@ -179,15 +193,16 @@ class NotTaken(ReceivingTest):
         self.assertEqual([(head.status, head.comment) for head in self.sent], [(400, "Hash mismatch")])
 
     def test_a_content_that_cannot_be_made_durable(self) -> None:
-        """fsync fails: 413, and the cause in the log, in one line as when a write fails; a full disk is no bug."""
+        """fsync fails: 481, and the cause in the log, in one line as when a write fails; a full disk is no bug."""
         self.shelf.facts["durable"] = durable = Deferred()
         self.chunk(b"hello")
         durable.errback(FULL)
-        self.assertEqual(self.statuses(), [413])
+        self.assertEqual(self.statuses(), [481])
+        self.assert_over_for_now()
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_bug_of_ours_is_logged_as_one(self) -> None:
-        """413 all the same: nobody waits for an answer that does not come."""
+        """413: nobody waits for an answer that does not come."""
         self.shelf.facts["durable"] = durable = Deferred()
         self.chunk(b"hello")
         durable.errback(ZeroDivisionError())
@@ -195,12 +210,12 @@ class NotTaken(ReceivingTest):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_a_sink_that_raises_instead_of_failing(self) -> None:
-        """The same; the connection, which carries other sessions, does not suffer."""
+        """481 as well; the connection, which carries other sessions, does not suffer."""
         self.receiving.begun(make_send())
         self.receiving.data(memoryview(b"hello"))
         self.kept().broken = FULL
         self.receiving.ended(Flag.COMPLETE)
-        self.assertEqual(self.statuses(), [413])
+        self.assertEqual(self.statuses(), [481])
 
 
 class Ending(ReceivingTest):

@@ -92,8 +92,8 @@ class Checking(InboxCase):
         for facts, limit in (({"size": 4}, 1 << 30), ({}, 4)):
             part = self.inbox.part(arriving(**facts), limit)
             part.write(0, memoryview(b"abcd"))
-            error = self.assertRaises(OSError, part.write, 4, memoryview(b"e"))
-            self.assertEqual(error.errno, errno.EFBIG)
+            error = self.assertRaises(Refused, part.write, 4, memoryview(b"e"))
+            self.assertEqual((error.status, error.retry), (413, False))
             self.assertRaises(OSError, part.write, 0, memoryview(b"a"))
             self.failureResultOf(part.finish(), OSError)
             self.assertEqual(self.files("tmp"), set())
@@ -102,7 +102,7 @@ class Checking(InboxCase):
     def test_a_far_offset_makes_no_file_of_that_size(self) -> None:
         """[D-MSRP-5] no allocation from what a peer claims."""
         part = self.inbox.part(arriving(), 1 << 20)
-        self.assertRaises(OSError, part.write, 1 << 40, memoryview(b"x"))
+        self.assertRaises(Refused, part.write, 1 << 40, memoryview(b"x"))
         self.assertEqual(self.files("tmp"), set())
 
 

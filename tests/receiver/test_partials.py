@@ -123,7 +123,7 @@ class Joining(KeepingCase):
     def test_a_rest_longer_than_the_file_is_not_written(self) -> None:
         self.cut()
         part = self.go_on()
-        self.assertRaises(OSError, part.write, 0, memoryview(CONTENT[HALF:] + b"x"))
+        self.assertRaises(Refused, part.write, 0, memoryview(CONTENT[HALF:] + b"x"))
         self.assert_nothing_left()
 
     def test_cut_again_and_again(self) -> None:

@@ -132,7 +132,8 @@ class Planes(SynchronousTestCase):
         assert msrp is not None
         msrp.on_failed(TimedOut("no octets"))
         msrp.on_failed(Refused(413, "too much", protocol="msrp"))
-        self.assertEqual(self.heard[3:], ["lost 1: no octets", "lost 1: too much"])
+        msrp.on_failed(Refused(481, "no space", protocol="msrp", retry=True))
+        self.assertEqual(self.heard[3:], ["lost 1: no octets", "lost 1: too much", "lost 1: no space"])
 
     def test_a_peer_that_turns_out_to_be_somebody_else(self) -> None:
         """[D-TLS-1] E.10 rule 2: at once, and not like a connection that broke."""
