@@ -157,8 +157,8 @@ class Receiving:
     def _start(self, started: Started) -> None:
         try:
             self._sinks[started.message_id] = self._wanted.make_sink(started.send)
-        except OSError as error:
-            self._give_up(started.message_id, self._refusal(error))
+        except OSError:
+            self._give_up(started.message_id, self._refusal(Failure()))
         else:
             self._listen()
 
@@ -172,12 +172,12 @@ class Receiving:
         if sink is not None:
             try:
                 sink.write(output.offset, output.octets)
-            except (OSError, Refused) as error:
-                self._give_up(output.message_id, self._refusal(error))
+            except (OSError, Refused):
+                self._give_up(output.message_id, self._refusal(Failure()))
 
-    def _refusal(self, error: BaseException) -> Refused:
-        """What the sender is told of this error, which is logged."""
-        match error:
+    def _refusal(self, failure: Failure) -> Refused:
+        """What the sender is told of this, which is logged."""
+        match error := failure.value:
             case Refused():
                 self._log_refusal(error.status, error.reason)
                 return error
@@ -185,7 +185,7 @@ class Receiving:
                 why = error.strerror or "cannot be stored"
                 self.log.error("received content cannot be kept: {why}", why=why, call_id=self._call_id)
                 return Refused(NOT_NOW, why, protocol="msrp", retry=True)
-        self.log.failure("a bug: received content could not be kept", Failure(error))
+        self.log.failure("a bug: received content could not be kept", failure)
         return Refused(NOT_WANTED, "cannot be stored", protocol="msrp")
 
     def _give_up(self, message_id: str, refusal: Refused, *, is_cut: bool = False) -> None:
@@ -217,7 +217,7 @@ class Receiving:
             self._perform(self._incoming.stored(self._clock.seconds(), message_id))
 
     def _not_stored(self, message_id: str, failure: Failure) -> None:
-        refusal = self._refusal(failure.value)
+        refusal = self._refusal(failure)
         if not self._closed:
             self._refuse(message_id, refusal)
 

@@ -331,7 +331,7 @@ class Trouble(PushCase):
         self.assert_nothing_left()
 
     def test_a_receiver_whose_disk_takes_nothing_for_now(self) -> None:
-        """Nothing is wrong with the push: 481, the end of the session, leaves it for later, where 413 would reject it."""
+        """Nothing is wrong with the push: 481, the end of the session, leaves it for later; 413 would reject it."""
         full = OSError(errno.ENOSPC, "No space left on device")
         for call in ("create", "write", "sync"):
             self.begin()

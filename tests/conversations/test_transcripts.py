@@ -6,7 +6,6 @@ test_transcripts_interval; test_flow_messages compares what is kept with the mes
 
 from __future__ import annotations
 
-
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 
