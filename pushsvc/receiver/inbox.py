@@ -35,6 +35,7 @@ from pushsvc.receiver.wrapped import Wrapping
 PROBE_EVERY = 5.0  # seconds between two tries of a disk that failed
 SPREAD_AFTER = 0.05  # seconds of quiet before small contents get their files
 PROBE = "probe"
+PROBE_SIZE = 4096  # octets
 EVERYTHING = 2**62
 NOTHING_KEPT = Limits()
 
@@ -281,11 +282,12 @@ class Inbox:
         self._disk.close()
 
     def _try_disk(self) -> None:
+        self.parts.make_room(PROBE_SIZE)  # else first parts could keep a full disk full
         self._writer.run(self._probe_in_thread).addCallbacks(self._works_again, self._still_broken)
 
     def _probe_in_thread(self) -> None:
         self._disk.drop(PROBE)
-        self._disk.write_new({PROBE: bytes(4096)})
+        self._disk.write_new({PROBE: bytes(PROBE_SIZE)})
         self._disk.drop(PROBE)
         self._index.probe()
 

@@ -133,7 +133,7 @@ def entry_of_sidecar(text: bytes, file: str) -> Entry | None:
         moment = moment_of(value["received_at"])
         about = Arriving(sender=value["from"], icon=icon_in(value), **{name: value[name] for name in _ABOUT})
         facts = {name: value[name] for name in ("id", "size", "sha1", "sha256")}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return Entry(file=file, received_at=moment, about=about, **facts) if moment is not None else None
 

@@ -5,8 +5,8 @@
                         |  +---- give_back ----+  (the session ended without it)
                         +--> gone: its time is up, others need the space, a newer one of the same file
 
-A first part is found again by who sent it and what the selector said: name, size, SHA-1. There is one for each such
-file. Beside it, in tmp, lies a note that says the same, so that it outlives the process; it is not synced, as the
+A first part is found again by who sent it and what the selector said: name, size, SHA-1. There is one at most for each
+such file. Beside it, in tmp, lies a note that says the same, so that it outlives the process; it is not synced, as the
 SHA-1 of the whole file is checked in any case. Only contents that came unwrapped have one: octets of a file inside a
 CPIM or multipart message are not at the offset that they have on the wire.
 
@@ -16,6 +16,10 @@ recognised, whichever transfer was the one that completed it. Where the last 200
 dialog, wants to go on, `is_done` says that nothing is missing: what comes then is acknowledged and dropped. In another
 dialog that would be a guess (the same file may have been pushed twice), so the rest is declined there, and the whole
 file that follows is recognised by its id.
+
+Where the same file of one sender is cut twice under different ids, two pushes bring it, and the rest of one would be
+joined to what the other began: that would be kept under the other's id, and the other taken for a repetition. So
+neither first part is kept, and both come again whole.
 """
 
 from __future__ import annotations
@@ -90,12 +94,16 @@ class Partials:
         return sum(partial.octets for partial in self._kept.values())
 
     def keep(self, partial: Partial) -> None:
-        """Keep it as long as the limits allow; an older one of the same file goes."""
+        """Keep it as long as the limits allow; an older one of the same file goes, and both if their ids differ."""
         if self._stopped:
             return  # for the next start, which finds it by its note
-        older = self._kept.pop(partial.file_id, None)
-        if older is not None:
-            self._remove(older, "there is a newer one")
+        other = self._kept.pop(partial.file_id, None)
+        if other is not None:
+            self._remove(other, "there is a newer one")
+            if other.key != partial.key:
+                self._remove(partial, "the same file was cut for two pushes")
+                self._tidy()
+                return
         share = self.limits.octets // SENDER_SHARE
         if self.limits.keep_for <= 0 or partial.octets > share:
             self._remove(partial, "the limits do not allow it")
@@ -124,7 +132,8 @@ class Partials:
 
     def give_back(self, partial: Partial) -> None:
         """The rest did not come."""
-        if partial.file_id in self._kept:
+        newer = self._kept.get(partial.file_id)
+        if newer is not None and newer.key == partial.key:
             self._remove(partial, "there is a newer one")
         else:
             self.keep(partial)
@@ -230,9 +239,18 @@ def _note(file_id: FileId, key: str) -> bytes:
 
 
 def _read_note(text: bytes) -> tuple[FileId, str] | None:
+    """What `_note` wrote; None for anything else."""
     try:
-        value = json.loads(text)
-        key = value.pop("key")
-        return FileId(**{**value, "sha1": bytes.fromhex(value["sha1"]), "size": int(value["size"])}), str(key)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        match json.loads(text):
+            case {
+                "sender": str(sender),
+                "asserted": bool(asserted),
+                "name": str(name),
+                "size": int(size),
+                "sha1": str(sha1),
+                "key": str(key),
+            }:
+                return FileId(sender, asserted, name, size, bytes.fromhex(sha1)), key
+    except (ValueError, RecursionError):
+        pass
+    return None

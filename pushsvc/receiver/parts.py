@@ -57,6 +57,7 @@ class Parts:
     def go_on(self, about: Arriving, partial: Partial, start: int) -> Part:
         """The rest of a content; the octets of the first part from `start` on come again. Raises OSError."""
         file_id = partial.file_id
+        self.make_room(file_id.size - start)
         about = attrs.evolve(harmless(about), key=partial.key)
         args = (self._disk, self._in_thread, self._keeper, None, file_id, start)
         return self._add(Part(about, partial.file, file_id.size, *args))

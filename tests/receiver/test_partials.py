@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ import attrs
 from pushsvc.errors import Refused
 from pushsvc.receiver import part as part_module
 from pushsvc.receiver import partials as partials_module
+from pushsvc.receiver.inbox import PROBE_EVERY
 from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Entry
 from pushsvc.receiver.part import Part
@@ -294,9 +296,17 @@ class Bounds(KeepingCase):
 
     def test_one_of_each_file(self) -> None:
         self.cut(1000)
-        self.cut(2000, key="again")
+        self.cut(2000)
         self.assertEqual(self.kept(), [("gate.jpg", 2000)])
         self.assertEqual(len(self.files("tmp")), 2)
+
+    def test_none_where_the_rest_could_be_of_either_of_two_pushes(self) -> None:
+        """It would be joined to the other's, kept under its id, and the other taken for a repetition: one is lost."""
+        self.cut()
+        self.cut(key="another push")
+        self.assert_nothing_left()
+        self.cut()
+        self.assertEqual(self.kept(), [("gate.jpg", HALF)])
 
     def test_other_limits_hold_at_once(self) -> None:
         self.cut(name="one")
@@ -333,6 +343,25 @@ class Space(KeepingCase):
         part = self.inbox.part(arriving(size=6 * MIB), 1 << 30)
         self.assertEqual([name for name, _ in self.kept()], ["two", "three"])
         part.discard()
+
+    def test_a_rest_has_what_it_needs(self) -> None:
+        """The first part of another file goes for it."""
+        self.cut(MIB, bytes(3 * MIB), name="other")
+        self.clock.advance(1)
+        self.cut(MIB, bytes(4 * MIB))
+        self.room = 5 * MIB - 1
+        self.go_on(MIB, file_id(bytes(4 * MIB))).discard()
+        self.assert_nothing_left()
+
+    def test_a_full_disk_that_failed_works_again_without_them(self) -> None:
+        """While nothing is taken nobody asks for room: they would keep the disk full for as long as they are kept."""
+        self.cut()
+        self.room = HALF
+        self.inbox.partials.change(Limits(HOUR, 40 * MIB))
+        self.inbox.broken(OSError(errno.ENOSPC, "No space left on device"))
+        self.clock.advance(PROBE_EVERY)
+        self.assertTrue(self.inbox.writable)
+        self.assert_nothing_left()
 
     def test_nothing_is_kept_on_a_disk_without_room(self) -> None:
         self.room = MIB
@@ -399,6 +428,15 @@ class Ending(KeepingCase):
         self.inbox.partials.give_back(partial)
         self.assertEqual((self.kept(), len(self.files("tmp"))), ([("gate.jpg", 2000)], 2))
 
+    def test_one_of_another_push_came_meanwhile(self) -> None:
+        """Neither is kept, as where both were cut."""
+        self.cut()
+        partial = self.inbox.partials.claim(file_id(), HALF)
+        assert partial is not None
+        self.cut(key="another push")
+        self.inbox.partials.give_back(partial)
+        self.assert_nothing_left()
+
 
 class Restarting(KeepingCase):
     """A stop, a kill: what had come can still be gone on with."""
@@ -446,7 +484,8 @@ class Restarting(KeepingCase):
         (name,) = (name for name in self.files("tmp") if not name.endswith(NOTE))
         file, note = self.path / "tmp" / name, self.path / "tmp" / (name + NOTE)
         good = json.loads(note.read_text())
-        for text in ("{", "[]", "{}", json.dumps({**good, "sha1": "x"}), json.dumps({**good, "size": HALF - 1})):
+        too_small, no_hash = json.dumps({**good, "size": HALF - 1}), json.dumps({**good, "sha1": "x"})
+        for text in ("{", "[]", "{}", no_hash, too_small, *self.foreign(good)):
             file.write_bytes(CONTENT[:HALF])
             note.write_text(text)
             self.restart()
@@ -465,6 +504,13 @@ class Restarting(KeepingCase):
         self.assertEqual(self.kept(), [])
         file.rmdir()
         note.rmdir()
+
+    def foreign(self, good: dict[str, object]) -> Iterator[str]:
+        """Notes that nobody here wrote, each of a kind that once was not survived."""
+        yield "[" * 60_000
+        yield json.dumps({**good, "size": float("inf")})
+        yield json.dumps({**good, "sender": []})
+        yield json.dumps({**good, "name": {}})
 
     def test_only_octets_before_the_first_hole_count(self) -> None:
         """As far as the file system knows; the rest is the SHA-1's."""
