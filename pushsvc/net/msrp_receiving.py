@@ -44,7 +44,7 @@ class Wanted:
     """What may come in: by type, by size in octets, and one content only where a file was agreed.
 
     `room` tells how many octets a content of a type may have beyond `expected_size`.
-    `make_sink` may raise OSError when nothing can be kept now.
+    `make_sink` may raise OSError when nothing can be kept now. `refused` is told the status of each that is refused.
     """
 
     accepts: Callable[[str], bool]
@@ -53,6 +53,7 @@ class Wanted:
     expected_size: int | None = None
     one_content: bool = True
     room: Callable[[str], int] = no_room
+    refused: Callable[[int], None] = lambda status: None
 
 
 def _no_sink(send: Send) -> Sink:
@@ -153,6 +154,7 @@ class Receiving:
 
     def _log_refusal(self, status: int, why: str) -> None:
         self.log.info("content declined: {why}", why=why, status=status, call_id=self._call_id)
+        self._wanted.refused(status)
 
     def _start(self, started: Started) -> None:
         try:

@@ -175,6 +175,7 @@ class Reception:
             expected_size=rest.size if rest is not None else selector.size if selector is not None else None,
             one_content=selector is not None,
             room=lambda type: push.WRAPPER_ROOM if rest is None and push.is_wrapper(type) else 0,
+            refused=self._count_type,
         )
         accept_types, accept_wrapped_types = push.announced_to(self.host.types, line.accept_types)
         return TakeLine(wanted, accept_types, verdict.max_size, accept_wrapped_types)
@@ -219,9 +220,13 @@ class Reception:
 
     def _refuse_content(self, request: Request, error: ProtocolError) -> None:
         self.log.info("push declined: {reason}", reason=error.reason, status=error.status, call_id=request.call_id)
-        if error.status == 415:
-            self.host.declined(Cause.TYPE.value)
+        self._count_type(error.status)
         self._sessions.respond(request, error.status, self._accept_header() if error.status == 415 else [])
+
+    def _count_type(self, status: int) -> None:
+        """Only with the content it is known what type it really has."""
+        if status == 415:
+            self.host.declined(Cause.TYPE.value)
 
     def _accept_header(self) -> list[tuple[str, str]]:
         return [("Accept", ", ".join(push.announced(self.host.types)))]

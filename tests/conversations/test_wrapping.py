@@ -111,6 +111,8 @@ class Receiving(SynchronousTestCase):
         said = [event for event in self.lines if str(event.get("log_format")).startswith("content ")]
         self.assertEqual([str(event["status"]) for event in said], [status])
         self.assertEqual(self.receiver.arrived, [])
+        self.assertEqual(self.receiver.declined, ["type"] if status == "415" else [])
+        self.receiver.declined.clear()
         self.assert_nothing_left(session)
 
     def test_a_file_that_is_offered_in_cpim_alone(self) -> None:
@@ -174,6 +176,11 @@ class Receiving(SynchronousTestCase):
         self.assert_refused("415", cpim(MAP, "image/png"))
         self.assert_refused("415", multipart(("image/png", MAP)), kind("mixed"))
         self.assert_refused("415", cpim(multipart(("text/plain", MAP)), kind("alternative")))
+
+    def test_a_type_that_was_not_announced(self) -> None:
+        """[D-MSRP-3] Neither the file's nor a wrapper's: known with the first chunk, and counted as well."""
+        self.begin(types=("image/svg+xml",))
+        self.assert_refused("415", MAP, "image/png")
 
     def test_offers_of_wrapped_types_that_are_not_taken(self) -> None:
         """[R-PRA-INV-1] (e) Known before anything is sent: 488, and no session."""

@@ -130,9 +130,11 @@ class NotTaken(ReceivingTest):
     """What is not kept."""
 
     def test_types_that_are_not_taken(self) -> None:
-        """[D-MSRP-3] 415, and no sink is made."""
+        """[D-MSRP-3] 415, and no sink is made; whoever counts them hears of it."""
+        refused: list[int] = []
+        self.receiving = self.receive(self.shelf.wanted(refused=refused.append))
         self.chunk(b"x", content_type="image/png")
-        self.assertEqual((self.statuses(), self.shelf.kept), ([415], []))
+        self.assertEqual((self.statuses(), self.shelf.kept, refused), ([415], [], [415]))
 
     def test_content_that_is_longer_than_agreed(self) -> None:
         """[D-MSRP-5] 413 in the middle of the chunk; what had come is dropped."""
