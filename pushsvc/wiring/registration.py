@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +18,8 @@ from pushsvc.net.locate import transport_of
 from pushsvc.net.registering import Binding, Registering, Status
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.network import Network
+
+_urn = re.compile(rb"\s*(urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\s*").fullmatch
 
 
 class Presence:
@@ -110,13 +114,27 @@ class Presence:
 
 
 def instance(state_dir: Path) -> str:
-    """The URN that names this device for good (RFC 5626 §4.1), made at first use. Raises OSError."""
+    """The URN that names this device for good (RFC 5626 §4.1), made at first use.
+
+    Raises OSError, also when the file holds something else: another name would be another device to the registrar.
+    """
     path = state_dir / "instance"
     try:
-        return path.read_text("ascii").strip()
+        found = _urn(path.read_bytes())
     except FileNotFoundError:
         urn = f"urn:uuid:{uuid.uuid4()}"
-        new = path.with_suffix(".new")
-        new.write_text(f"{urn}\n", "ascii")
-        os.replace(new, path)
+        _write_durably(path, f"{urn}\n".encode())
         return urn
+    if found is None:
+        raise OSError(errno.EINVAL, "no urn:uuid is in this file; without the file a new one is made", str(path))
+    return found[1].decode()
+
+
+def _write_durably(path: Path, octets: bytes) -> None:
+    """All of it or nothing, after a power cut as well."""
+    new = path.with_suffix(".new")
+    with open(new, "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)

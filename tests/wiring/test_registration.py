@@ -118,3 +118,17 @@ class Instance(SynchronousTestCase):
         other = Path(self.mktemp())
         other.mkdir()
         self.assertNotEqual(instance(other), first)
+        self.assertEqual([path.name for path in directory.iterdir()], ["instance"])
+
+    def test_a_file_that_holds_something_else_is_an_error_that_names_it(self) -> None:
+        """A Contact without a name, or with rubbish in it, would be refused by the core, and nobody knew why."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        path = directory / "instance"
+        for octets in (b"", b"urn:uuid:", b"\xff\xfe", b'urn:uuid:x">;evil="', b"urn:uuid:" + b"0" * 36):
+            path.write_bytes(octets)
+            error = self.assertRaises(OSError, instance, directory)
+            self.assertIn(str(path), str(error))
+            self.assertEqual(path.read_bytes(), octets)
+        path.write_bytes(b"urn:uuid:00000000-0000-4000-8000-00000000000A\r\n")
+        self.assertEqual(instance(directory), "urn:uuid:00000000-0000-4000-8000-00000000000A")
