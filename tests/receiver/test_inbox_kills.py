@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 from pushsvc.receiver.inbox import Inbox
+from pushsvc.receiver.part import Part
+from pushsvc.receiver.partials import FileId, Limits
 from pushsvc.receiver.wrapped import wrapping_of
 from tests.push.test_unwrapping import cpim
 from tests.receiver.inboxes import InboxCase, arriving
@@ -79,6 +82,43 @@ class Killed(InboxCase):
             self.acknowledged[name] = content
         self.assertIn("cut", [step for step, _, _ in self.copies])
         self.check_copies(contents, whole=False)
+
+    def test_a_kill_at_any_step_of_a_cut_content_and_its_rest_loses_and_doubles_nothing(self) -> None:
+        """After the next start the sender offers the rest, and the whole file where that is not taken."""
+        self.limits = Limits(keep_for=3600.0)
+        self.inbox.partials.change(self.limits)
+        half = len(LARGE) // 2
+        wanted = FileId("sip:push@example.com", False, "cut.bin", len(LARGE), hashlib.sha1(LARGE).digest())
+        part = self.begin(self.inbox, wanted)
+        part.write(0, memoryview(LARGE)[:half])
+        part.cut("the connection was lost")
+        self.go_on(self.inbox, wanted, half)
+        steps = [step for step, _, _ in self.copies]
+        self.assertEqual(steps[:6], ["create", "note", "create", "write", "write", "reopen"])
+        joined = 0
+        for _, path, _ in self.copies:
+            inbox = self.new_inbox(path=path)
+            self.successResultOf(inbox.start())
+            if inbox.partials.has(wanted, half):
+                joined += 1
+                self.go_on(inbox, wanted, half)
+            part = self.begin(inbox, wanted)
+            part.write(0, memoryview(LARGE))
+            self.successResultOf(part.finish())
+            self.assert_in_order(inbox, path, {"cut.bin": LARGE})
+            self.successResultOf(inbox.stop())
+        self.assertGreater(joined, 5)
+
+    def begin(self, inbox: Inbox, wanted: FileId) -> Part:
+        about = arriving(name=wanted.name, key="first", size=wanted.size, sha1=wanted.sha1)
+        return inbox.part(about, 1 << 30, file_id=wanted)
+
+    def go_on(self, inbox: Inbox, wanted: FileId, start: int) -> None:
+        partial = inbox.partials.claim(wanted, start)
+        assert partial is not None
+        part = inbox.rest(arriving(name=wanted.name, key="second", size=wanted.size, sha1=wanted.sha1), partial, start)
+        part.write(0, memoryview(LARGE)[start:])
+        self.successResultOf(part.finish())
 
     def test_a_kill_at_any_step_of_a_small_content_loses_and_doubles_nothing(self) -> None:
         """The same holds for what came in a MESSAGE."""
