@@ -5,20 +5,19 @@ from __future__ import annotations
 import attrs
 
 from pushsvc import push, sdp
-from pushsvc.config.receiver import Accept
 from pushsvc.receiver.reception import Host
 from pushsvc.sessions import ACCEPT
 from pushsvc.sip.uri import SipUri
 
 
 def capabilities(
-    host: Host, local: sdp.LocalEnd, accept: Accept, contact: SipUri
+    host: Host, local: sdp.LocalEnd, max_size: int, contact: SipUri
 ) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of the 200. Every caller gets the same: it tells nothing about users.
 
-    `contact` is where SIP reaches this machine.
+    `max_size` is octets of one content, `contact` where SIP reaches this machine.
     """
-    description = sdp.capabilities(local, (1, 1), push.announced(accept.types), accept.max_size)
+    description = sdp.capabilities(local, (1, 1), push.announced(host.types), max_size)
     fields = [
         ("Contact", push.contact(attrs.evolve(contact, user=None), host.targeting)),
         ACCEPT,

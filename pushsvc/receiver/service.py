@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -64,6 +65,7 @@ class Receiving:
     log = Logger()
 
     def __init__(self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics) -> None:
+        self._config = config
         self._metrics = metrics
         self._sessions = network.sessions
         self._threads = Threads(reactor, "inbox", SYNC_THREADS)
@@ -78,9 +80,12 @@ class Receiving:
         )
         self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
-        self._reception = Reception(network.sessions, self._policy(config), self.inbox, host_of(config, metrics))
+        self._reception = Reception(network.sessions, self._policy(), self.inbox, host_of(config, metrics))
         network.sessions.capabilities = lambda: capabilities(
-            self._reception.host, network.floors.local_end(secure=network.secure), config.accept, network.uri()
+            self._reception.host,
+            network.floors.local_end(secure=network.secure),
+            self._config.accept.max_size,
+            network.uri(),
         )
         metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
         metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))
@@ -113,15 +118,18 @@ class Receiving:
         return Deferred.fromCoroutine(self._stop())
 
     def apply(self, config: ReceiverConfig) -> None:
-        self._reception.policy = self._policy(config)
-        self._reception.host = host_of(config, self._metrics)
-        self.inbox.partials.change(limits_of(config))
+        # The other sections need a restart, as is logged (`wiring.daemon.RELOADABLE`).
+        self._config = attrs.evolve(self._config, accept=config.accept, rule=config.rule)
+        self._reception.policy = self._policy()
+        self._reception.host = host_of(self._config, self._metrics)
+        self.inbox.partials.change(limits_of(self._config))
 
     def obstacles(self) -> dict[str, str]:
         inbox = {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
         return inbox | self.presence.obstacles()
 
-    def _policy(self, config: ReceiverConfig) -> Policy:
+    def _policy(self) -> Policy:
+        config = self._config
         return Policy(
             allow=config.accept.allow,
             types=config.accept.types,

@@ -14,7 +14,7 @@ from pushsvc.sip.uri import SipUri
 class Capabilities(SynchronousTestCase):
     def answer(self, accept: Accept, targeting: push.Targeting) -> tuple[dict[str, str], bytes]:
         contact, local = SipUri.parse("sip:alice@192.0.2.20:5070;transport=tcp"), sdp.LocalEnd("192.0.2.20", 2855)
-        fields, body = capabilities(Host("alice", targeting, accept.types), local, accept, contact)
+        fields, body = capabilities(Host("alice", targeting, accept.types), local, accept.max_size, contact)
         return dict(fields), body
 
     def told(self, accept: Accept) -> sdp.MediaOffer:
