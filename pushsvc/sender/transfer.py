@@ -227,7 +227,9 @@ class Transfer:
         self.log.info("a transfer is resumed at octet {octet}", octet=course.start + 1, call_id=self._call_id)
         await self._one_offer.acquire()
         try:
-            (line,) = await session.offer_more([course.offer(self._job, self._ways.tokens)])
+            names, icons = icons_of(self._job, self._ways.caller.identity.host)
+            rest = course.offer(self._job, self._ways.tokens, names[self._courses.index(course)])
+            (line,) = await session.offer_more([rest], icons)
         except DeliveryError as error:
             self.log.info("a rest was not taken: {reason}", reason=error.reason, call_id=self._call_id)
             if isinstance(error, Refused) and error.status == NOT_ACCEPTABLE:

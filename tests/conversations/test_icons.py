@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from pushsvc import errors, sdp
 from pushsvc.config.receiver import Action, Rule
 from pushsvc.msrp.chunk import Send
+from pushsvc.receiver.partials import Limits
 from pushsvc.sender.job import FileState, Job
 from pushsvc.sender.submission_contents import MAX_ICON
 from pushsvc.sessions import Icon
@@ -105,6 +106,18 @@ class Pushed(IconCase):
         self.begin()
         result = self.push(self.job(PNG, octets=b"Gate 3 is open", mode="auto"))
         self.assertEqual((result.mode, result.why_mode), ("msrp", "a MESSAGE carries no icon"))
+        self.assertEqual(self.icons(), [PNG])
+
+    def test_a_file_that_is_cut_and_gone_on_with_keeps_its_icon(self) -> None:
+        """What is offered last is what its receiver keeps."""
+        self.limits = Limits(keep_for=10.0)
+        self.begin(limits=self.limits)
+        delivering = self.sender.deliver(self.job(PNG, octets=bytes(1_000_000)))
+        while not self.sender.progress or self.sender.progress[-1][1] < 300_000:
+            self.network.step()
+        (stream,) = (each for each in self.network.streams if each.local == ("192.0.2.20", 2855) and each.connected)
+        stream.abortConnection()
+        self.assertIn("resumed", self.network.run(delivering).why_mode)
         self.assertEqual(self.icons(), [PNG])
 
     def test_icons_that_do_not_fit_are_left_out_and_the_files_arrive(self) -> None:
