@@ -76,9 +76,11 @@ class ResumeCase(PushCase):
         ]
         return self.push(attrs.evolve(job, contents=tuple(contents), attempt=job.attempt + 1))
 
-    def gone(self) -> AttemptResult:
-        """An attempt that ended with the dialog, after a third of the content."""
-        self.job = self.sender.job(CONTENT)
+    def gone(self, **facts: Any) -> AttemptResult:
+        """An attempt that ended with the dialog, after a third of the content; `facts` are of its file."""
+        job = self.sender.job(CONTENT)
+        self.job = attrs.evolve(job, contents=tuple(attrs.evolve(content, **facts) for content in job.contents))
+        self.sender.progress.clear()
         delivering = self.sender.deliver(self.job)
         self.until(self.acknowledged(len(CONTENT) // 3))
         (session,) = self.receiver.stack.sessions._sessions.values()
@@ -331,6 +333,20 @@ class InANewDialog(ResumeCase):
         self.assertCountEqual(self.receiver.contents(), contents)
         self.assertEqual(again.why_mode.count("resumed"), 1)
         self.receiver.inbox.partials.give_back(claimed)
+
+    def test_two_pushes_of_the_same_file_that_were_both_cut(self) -> None:
+        """Nobody can tell whose first part a rest belongs to: both come whole, and both are in the inbox."""
+        self.begin_keeping()
+        cut = []
+        for transfer_id in ("one", "two"):
+            result = self.gone(transfer_id=transfer_id)
+            cut.append((self.job, result))
+        self.assertEqual(self.tmp(), [])
+        for job, result in cut:
+            self.assertEqual([file.result for file in self.again(job, result).files], [FileState.DELIVERED])
+        self.assertEqual(self.receiver.contents(), [CONTENT, CONTENT])
+        self.assertEqual([entry.about.key for entry in self.receiver.arrived], ["one", "two"])
+        self.assert_nothing_left()
 
     def test_the_last_200_was_lost_with_everything(self) -> None:
         """Promise 3: in a new dialog nothing says which push the rest is of; the whole is known by its id."""
