@@ -2,13 +2,14 @@
 
 It reads and writes messages with our codec and shares nothing else with the agents: no transactions, no dialogs. Of a
 request it keeps the way back and nothing more (RFC 3261 §16.11, a stateless proxy); it stays on the way of what follows
-an INVITE by Record-Route (§16.6).
+an INVITE by Record-Route (§16.6). It may ask for credentials (tests/gate.py), and vouches for whom it lets through, as
+an IMS core does (RFC 3325 §5).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -16,20 +17,27 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
+from pushsvc.net import user_agent
 from pushsvc.sip.codec import StreamParser, encode, parse
+from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Address, Headers, Via
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
+from tests.gate import Gate
 from tests.sim import Network
 
+CORE = "192.0.2.5"
+PROXY = SipUri(CORE).with_parameter("lr", None)
 PORT = 5060
-BIGGEST_DATAGRAM = 1300  # RFC 3261 §18.1.1
-OUR_TAG = "core"
 
 
 def words(message: Message) -> str:
     """A message in a few words, as `INVITE` or `200 INVITE`."""
     return message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
+
+
+# RFC 3325 §9.2: what a trusted proxy makes of it (and RFC 6050 §4.2, for services).
+_PREFERRED = {"P-Preferred-Identity": "P-Asserted-Identity", "P-Preferred-Service": "P-Asserted-Service"}
 
 
 @attrs.frozen
@@ -42,27 +50,62 @@ class Neighbour:
 
 
 class Core:
-    """One proxy. `names` are what the ladder calls the hosts by their address, this one's own among them.
+    """One proxy. `registered` is where the users of its domain are, by their address of record: a Contact, or "" for
+    one that is known and not there. `beyond` are other domains, and the proxy of each. The URIs in both have literal
+    addresses.
 
-    `registered` is where the users of its domain are, by their address of record: a Contact, or "" for one that is
-    known and not there. `beyond` are other domains, and the proxy of each. The URIs in both have literal addresses.
+    `gate` says what may pass. `heard` is all that came; `answers` those of it to requests of its own. `ladder` gets a
+    line for each leg, in which hosts are called by their `names`.
     """
 
-    def __init__(self, network: Network, address: str, names: dict[str, str], ladder: list[str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        address: str = CORE,
+        *,
+        gate: Gate | None = None,
+        names: Mapping[str, str] | None = None,
+        ladder: list[str] | None = None,
+    ) -> None:
         self.registered: dict[str, str] = {}
         self.beyond: dict[str, str] = {}
         self.address = address
         self.route = SipUri(address).with_parameter("lr", None)
+        self.gate = gate
         self.heard: list[Message] = []
-        self._names = names
-        self._ladder = ladder
+        self.answers: list[Response] = []
+        self._names = names or {}
+        self._ladder = [] if ladder is None else ladder
+        self._network = network
         self._host = network.host(address)
         self._back: dict[str, Neighbour] = {}
+        self._turned_away: set[str] = set()
         self._wires: dict[tuple[str, int], Deferred[_Wire]] = {}
         self._udp = self._host.listenUDP(PORT, _Datagrams(self), interface=address)
         factory = Factory()
         factory.buildProtocol = lambda addr: _Wire(self, addr.host)  # type: ignore[method-assign]
         self._host.listenTCP(PORT, factory, interface=address)
+
+    def requests(self, method: str) -> list[Request]:
+        """Those of this method that came, repeats left out."""
+        came = [each for each in self.heard if isinstance(each, Request) and each.method == method]
+        return list({each.via.branch: each for each in came}.values())
+
+    def hang_up(self, at: str, dialog: Dialog, *, tag: str | None = None) -> Response:
+        """Say BYE to the agent at this address for the other end of its dialog, or for who has this tag."""
+        number = 100 + len(self.answers)
+        peer = dialog.remote if tag is None else dialog.remote.with_parameter("tag", tag)
+        fields = {
+            "Via": str(Via("UDP", self.address, PORT, (("branch", f"z9hG4bKnetwork{number}"),))),
+            "From": str(peer),
+            "To": str(dialog.local),
+            "Call-ID": dialog.call_id,
+            "CSeq": f"{number} BYE",
+            "Reason": 'SIP;cause=503;text="bearer lost"',
+        }
+        self.datagram(encode(Request("BYE", dialog.contact, Headers(fields.items()))), (at, PORT))
+        self._network.settle(0.5)
+        return self.answers[-1]
 
     def arrived(self, message: Message, source: Neighbour) -> None:
         """From a transport, which answers by the same way."""
@@ -70,10 +113,12 @@ class Core:
         self._note(source.host, self.address, message)
         if isinstance(message, Response):
             self._return(message)
-        elif message.method == "ACK" and message.to.tag == OUR_TAG:
+        elif message.method == "ACK" and message.via.branch in self._turned_away:
             return  # of an answer of our own
         elif message.max_forwards == 0:
-            self._answer(message, source, 483)
+            self._answer(reply_to(message, 483, to_tag="core"), source)
+        elif self.gate is not None and (challenge := self.gate.refuses(message)) is not None:
+            self._answer(challenge, source)
         else:
             self._forward(message, source)
 
@@ -97,7 +142,7 @@ class Core:
         else:
             contact = self.registered.get(str(uri.aor()))
             if not contact:
-                self._answer(request, source, 404 if contact is None else 480)
+                self._answer(reply_to(request, 404 if contact is None else 480, to_tag="core"), source)
                 return
             next_hop = uri = SipUri.parse(contact)
         assert isinstance(next_hop, SipUri)
@@ -110,12 +155,14 @@ class Core:
         fields = [("Via", str(Via(transport.upper(), self.address, PORT, (("branch", branch),))))]
         if request.method == "INVITE":
             fields.append(("Record-Route", f"<{self.route}>"))
-        fields += request.headers.without("Route", "Max-Forwards").fields
+        fields += request.headers.without("Route", "Max-Forwards", "Proxy-Authorization", *_PREFERRED).fields
+        for preferred, asserted in _PREFERRED.items():
+            fields += [(asserted, value) for value in request.headers.all(preferred)]
         fields += [("Max-Forwards", str(request.max_forwards - 1)), *(("Route", route) for route in routes)]
         return Request(request.method, uri, Headers(fields), request.body)
 
     def _say(self, make: Callable[[str], Request], next_hop: SipUri, source: Neighbour) -> None:
-        transport = next_hop.transport or ("tcp" if len(encode(make("udp"))) > BIGGEST_DATAGRAM else "udp")
+        transport = next_hop.transport or ("tcp" if len(encode(make("udp"))) > user_agent.BIGGEST_DATAGRAM else "udp")
         request = make(transport)
         self._back[request.via.branch] = source
         self._note(self.address, next_hop.host, request)
@@ -129,17 +176,19 @@ class Core:
             self._wires[place] = TCP4ClientEndpoint(self._host, *place).connect(factory)
         self._wires[place].addCallback(lambda wire: wire.say(encode(request)))
 
-    def _answer(self, request: Request, source: Neighbour, status: int) -> None:
-        if request.method != "ACK":
-            response = reply_to(request, status, to_tag=OUR_TAG)
-            self._note(self.address, source.host, response)
-            source.say(encode(response))
+    def _answer(self, response: Response, source: Neighbour) -> None:
+        self._turned_away.add(response.via.branch)
+        self._note(self.address, source.host, response)
+        source.say(encode(response))
 
     # -- responses (§16.7)
 
     def _return(self, response: Response) -> None:
         """By the way that the request came, without our Via."""
-        source = self._back[response.via.branch]
+        source = self._back.get(response.via.branch)
+        if source is None:
+            self.answers.append(response)
+            return
         above, *below = response.headers.values("via")
         assert Via.parse(above).host == self.address
         passed = response.evolve(headers=response.headers.replaced("Via", *below))
@@ -148,9 +197,9 @@ class Core:
 
     def _note(self, source: str, target: str, message: Message) -> None:
         """Each leg once: what another proxy noted when it sent is not noted again."""
-        line = f"{self._names[source]} > {self._names[target]} {words(message)}"
-        if source == self.address or not self._names[source].startswith("C"):
-            self._ladder.append(line)
+        sender, hearer = (self._names.get(host, host) for host in (source, target))
+        if source == self.address or not sender.startswith("C"):
+            self._ladder.append(f"{sender} > {hearer} {words(message)}")
 
 
 def _is_literal(host: str) -> bool:

@@ -18,10 +18,10 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
 from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, intercept
-from tests.conversations.core import CORE, ROUTE, Core, Gate
 from tests.conversations.stranger import Stranger
+from tests.core import CORE, PROXY, Core
+from tests.gate import Gate
 
-PROXY = SipUri.parse(f"sip:{CORE};lr")
 ACCOUNT = Account("alice", "secret")
 
 
@@ -31,7 +31,7 @@ class CoreCase(ConversationCase):
     def begin_with_core(self, gate: Gate | None, account: Account | None = ACCOUNT) -> None:
         """The core asks by this gate."""
         self.begin(udp=True, alice={"account": account}, bob={"account": Account("bob", "secret")})
-        self.core = Core(self.network, gate)
+        self.core = Core(self.network, gate=gate)
 
     def through_core(self) -> Session:
         return self.opened(NOTICE, NOTICE, route=PROXY)
@@ -77,7 +77,7 @@ class Proxies(CoreCase):
         self.assertEqual((refused.via.branch, refused.cseq.number), (first.via.branch, 1))
         self.assertEqual((credentials_of(refused), str(refused.uri)), ([], TO_BOB))
         self.assertEqual(credentials_of(accepted), credentials_of(second))
-        self.assertEqual((accepted.cseq.number, accepted.headers.all("Route")), (2, [ROUTE]))
+        self.assertEqual((accepted.cseq.number, accepted.headers.all("Route")), (2, [f"<{PROXY}>"]))
         self.assertNotIn(accepted.via.branch, (first.via.branch, second.via.branch))
         self.network.run(session.close())
         self.assert_nothing_left()

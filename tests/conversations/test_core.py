@@ -15,9 +15,10 @@ from pushsvc.sip.uri import SipUri
 from tests.agents import MSRP_PORT, Octets
 from tests.conversations.case import ALICE, BOB, NOTICE, ConversationCase
 from tests.conversations.push_case import PushCase
+from tests.core import CORE as HOME
 from tests.core import Core
 
-HOME, FAR = "192.0.2.5", "192.0.2.6"
+FAR = "192.0.2.6"
 NAMES = {ALICE: "S", BOB: "R", HOME: "C", FAR: "C2"}
 TO_BOB = "sip:bob@example.com"
 
@@ -47,7 +48,7 @@ class CoreCase(ConversationCase):
     def setUp(self) -> None:
         self.legs: list[str] = []
         self.begin(alice={"observers": (Content("S", self.legs),)}, bob={"observers": (Content("R", self.legs),)})
-        self.core = Core(self.network, HOME, NAMES, self.legs)
+        self.core = Core(self.network, HOME, names=NAMES, ladder=self.legs)
         self.core.registered["sip:bob@example.com"] = f"sip:bob@{BOB}"
         self.kept = self.bob.accept_everything()
 
@@ -148,7 +149,7 @@ class Routes(CoreCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.far = Core(self.network, FAR, NAMES, self.legs)
+        self.far = Core(self.network, FAR, names=NAMES, ladder=self.legs)
         self.far.registered = self.core.registered
         self.core.beyond["example.com"] = f"sip:{FAR}"
         self.session = self.dialed(NOTICE, NOTICE)
@@ -245,7 +246,7 @@ class WholePushes(PushCase):
     def setUp(self) -> None:
         self.begin(caller={"route": SipUri(HOME).with_parameter("lr", None)})
         self.legs: list[str] = []
-        self.core = Core(self.network, HOME, NAMES, self.legs)
+        self.core = Core(self.network, HOME, names=NAMES, ladder=self.legs)
         self.core.registered["sip:alice@example.com"] = f"sip:alice@{BOB}"
 
     def test_a_file(self) -> None:

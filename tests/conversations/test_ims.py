@@ -15,8 +15,9 @@ from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Ended
 from tests.agents import Octets
 from tests.conversations.case import ALICE, BOB, NOTICE, Said
-from tests.conversations.core import CORE, ROUTE, Core, Gate
-from tests.conversations.test_authentication import PROXY, CoreCase
+from tests.conversations.test_authentication import CoreCase
+from tests.core import CORE, PROXY, Core, words
+from tests.gate import Gate
 from tests.pushing import ICSI, ReceivingSide, SendingSide
 from tests.sim import Network
 
@@ -33,7 +34,7 @@ class Establishing(SynchronousTestCase):
         self.network = Network()
         directory = Path(self.mktemp())
         (directory / "content").mkdir(parents=True)
-        self.core = Core(self.network, Gate())
+        self.core = Core(self.network, gate=Gate())
         sender = SendingSide(
             self.network, directory / "content", account=Account("alice", "secret"), caller={"route": PROXY} | facts
         )
@@ -61,8 +62,8 @@ class Establishing(SynchronousTestCase):
         """[R-PSA-200-5] [D-SIP-12] Nothing is preferred without `ims`, nothing ever asserted by us."""
         for ims, silent in ((False, PRIVATE), (True, PRIVATE[2:])):
             self.push(b"x" * 5000, "msrp", ims=ims)
-            for request in self.core.heard:
-                self.assertEqual([name for name in silent if name in request.headers], [], request.method)
+            for message in self.core.heard:
+                self.assertEqual([name for name in silent if name in message.headers], [], words(message))
 
     def test_later_requests_have_no_preferences(self) -> None:
         """[R-PSA-REL-6] [R-PRA-REL-4] The dialog says who it is: a BYE needs no element more than anywhere else."""
@@ -124,6 +125,6 @@ class Releasing(CoreCase):
 
     def assert_said_bye(self, said: Said, peer: str) -> None:
         (bye,), (heard,) = said.requests("BYE"), self.core.requests("BYE")
-        self.assertEqual((bye.via, bye.headers.all("Route")), (heard.via, [ROUTE]))
+        self.assertEqual((bye.via, bye.headers.all("Route")), (heard.via, [f"<{PROXY}>"]))
         self.assertIn(f"@{peer}", str(bye.uri))
         self.assert_nothing_left()

@@ -12,8 +12,8 @@ from pushsvc.sip.credentials import credentials_of
 from pushsvc.sip.message import Request, Response, reply_to
 from tests.agents import Agent
 from tests.conversations.case import BOB, NOTICE, TO_BOB, ConversationCase, intercept
-from tests.conversations.core import Gate
-from tests.conversations.test_pushes import PushCase
+from tests.conversations.push_case import PushCase
+from tests.gate import Gate
 
 ELSEWHERE = "192.0.2.30"
 TO_ELSEWHERE = f"sip:alice@{ELSEWHERE}"

@@ -12,7 +12,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.registration import AFTER_A_LOSS
 from pushsvc.sip.uri import SipUri
-from tests.conversations.core import Gate
+from tests.gate import Gate
 from tests.net.sides import ALICE, BOB, PORT, Side
 from tests.sim import Network
 from tests.sip.values import make_response
