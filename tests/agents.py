@@ -178,6 +178,13 @@ class Agent:
         return push.answer_headers(contact_uri=contact, targeting=self.targeting, allow=self.allow)
 
 
+def left(network: Network, *agents: Agent) -> list[str]:
+    """What is left of all conversations when their time has passed, in words: at an agent, or a timer (promise 5)."""
+    network.settle(400.0)
+    held = [f"{agent.name}: {what}" for agent in agents for what in agent.left()]
+    return held + [str(call) for call in network.clock.getDelayedCalls()]
+
+
 def file_offer(content: Octets, tokens: CountedTokens, index: int = 0) -> sdp.FileOffer:
     return sdp.FileOffer(
         name=f"file{index}.txt",

@@ -19,7 +19,7 @@ from pushsvc.sessions import Session
 from pushsvc.sip.codec import parse
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response, reply_to
-from tests.agents import Agent, Kept, Octets
+from tests.agents import Agent, Kept, Octets, left
 from tests.identities import identity_of
 from tests.log_lines import LogLines
 from tests.sim import FIRST_EPHEMERAL_PORT, Network, Weather
@@ -181,10 +181,7 @@ class ConversationCase(SynchronousTestCase):
 
     def assert_nothing_left(self) -> None:
         """Promise 5: no session, no transaction, no timer, no connection with content, no part of one."""
-        self.network.settle(400.0)
-        for agent in (self.alice, self.bob):
-            self.assertEqual(agent.left(), [], f"left at {agent.name}")
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.alice, self.bob), [])
         self.assertEqual([each.send for each in self.kept if not (each.finished or each.discarded)], [])
 
     def assert_logged(self, text: str) -> None:

@@ -13,7 +13,7 @@ from pushsvc import push
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.sessions import Call, Invitation, Send, Session, Take, Wanted
-from tests.agents import Agent, Kept, Octets
+from tests.agents import Agent, Kept, Octets, left
 from tests.conversations.case import ALICE, BOB
 from tests.conversations.steady import steady_identity
 from tests.conversations.transcript import Transcript, compared
@@ -94,9 +94,8 @@ class FlowCase(SynchronousTestCase):
 
     def assert_flow(self, name: str, *ladder: str) -> None:
         self.assertEqual(self.transcript.ladder, list(ladder))
-        self.network.settle(400.0)
+        self.assertEqual(left(self.network, self.sender, self.receiver), [])
         self.assertEqual(self.transcript.ladder, list(ladder), "afterwards")
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
         text = self.transcript.text()
         self.assertEqual(text, compared(name, text))
 

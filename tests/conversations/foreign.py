@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 from twisted.internet.protocol import ClientFactory, DatagramProtocol, ServerFactory
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
@@ -25,7 +25,8 @@ from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Via
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
-from tests.agents import Agent
+from tests.agents import Agent, left
+from tests.log_lines import LogLines
 from tests.pushing import ReceivingSide, SendingSide
 from tests.sim import Network
 from tests.wires import Wire
@@ -233,9 +234,7 @@ class ForeignCase(SynchronousTestCase):
         self.network = Network()
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
-        self.events: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.log = LogLines(self)
         self.foreigner = Foreigner(self.network)
 
     def receiving(self, **accept: Any) -> ReceivingSide:
@@ -253,17 +252,11 @@ class ForeignCase(SynchronousTestCase):
     def logged(self) -> list[str]:
         """What was logged of MSRP, at info and above."""
         return [
-            formatEvent(event)
-            for event in self.events
-            if event["log_namespace"].startswith("pushsvc.net.msrp") and event["log_level"] >= LogLevel.info
+            formatEvent(event) for event in self.log.events if event["log_namespace"].startswith("pushsvc.net.msrp")
         ]
 
-    def assert_no_trace(self) -> None:
+    def assert_nothing_left(self) -> None:
         """Promise 5, a while later: no session, no transaction, no connection, no timer, no part of a file."""
-        self.network.settle(400.0)
-        ours = self.ours
-        left = (ours.sessions.alive, ours.msrp.sessions, ours.msrp.connections, ours.agent.transactions)
-        self.assertEqual(left, (0, 0, 0, 0), "left: sessions, MSRP sessions, connections, transactions")
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.ours), [])
         self.assertEqual(list((self.directory / "tmp").glob("*")), [])
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sender.job import AttemptResult, Job
+from tests.agents import left
 from tests.conversations.case import Said
 from tests.log_lines import LogLines
 from tests.pushing import ReceivingSide, SendingSide
@@ -63,9 +64,6 @@ class PushCase(SynchronousTestCase):
 
     def assert_nothing_left(self) -> None:
         """Promise 5: no timer, no part file, no table entry, no question that nobody waits for."""
-        self.network.settle(400.0)
-        for stack in (self.sender.stack, self.receiver.stack):
-            self.assertEqual(stack.left(), [], f"left at {stack.name}")
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.sender.stack, self.receiver.stack), [])
         self.assertEqual(list((Path(self.receiver.inbox.directory) / "tmp").iterdir()), [])
         self.assertEqual(self.receiver.decisions.pending(), [])

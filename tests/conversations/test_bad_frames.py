@@ -40,7 +40,7 @@ class BadCase(quirks.ReceivingCase):
         self.assertEqual(self.logged(), [why] if why is not None else [])
         self.assertEqual(self.receiver.contents(), [])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Paths(BadCase):
@@ -74,7 +74,7 @@ class Paths(BadCase):
         self.chunk("aa03", b" world", "$", written="6-*/11")
         self.assertEqual(self.receiver.contents(), [HELLO])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_session_that_is_over(self) -> None:
         """481 for whoever goes on after its own BYE."""
@@ -83,7 +83,7 @@ class Paths(BadCase):
         self.foreigner.hang_up()
         self.chunk("aa02", b" world", "$", written="6-*/11")
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([200, 481], []))
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Contents(BadCase):
@@ -154,7 +154,7 @@ class Contents(BadCase):
         self.assertEqual(self.logged(), ["content declined: one content per session"] * 2)
         self.assertEqual(self.receiver.contents(), [HELLO])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_name_that_leads_elsewhere(self) -> None:
         """[D-MSRP-5] The name is shown without its path; no file is written by it."""
@@ -165,7 +165,7 @@ class Contents(BadCase):
         self.assertNotIn("/", entry.about.name)
         self.assertEqual(self.receiver.contents(), [HELLO])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_too_many_contents_at_once(self) -> None:
         """[D-MSRP-5] SECURITY part 5: 16 open ones on a session; the next hears 413, those before it end with it."""
@@ -191,7 +191,7 @@ class Silence(BadCase):
         self.assertEqual((self.foreigner.frames, self.receiver.contents()), ([], [b"one"]))
         self.assertEqual(len(self.logged()), 2)
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_no_and_too_much(self) -> None:
         """[R-PRA-REL-3] Flow 10: no 413 may be sent, so the receiver goes straight to the re-INVITE with port 0."""
@@ -212,7 +212,7 @@ class Silence(BadCase):
         self.chunk("aa02", b"two", message_id="m2", more=more, type="image/png")
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([415], [b"one"]))
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Unintelligible(BadCase):
@@ -227,7 +227,7 @@ class Unintelligible(BadCase):
         assert self.foreigner.wire is not None
         self.assertNotEqual(self.foreigner.wire.lost, None)
         self.assertEqual(self.receiver.contents(), [])
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_range_that_is_none(self) -> None:
         """400, with the reason as its comment."""

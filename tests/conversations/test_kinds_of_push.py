@@ -34,7 +34,7 @@ class Kinds(ForeignCase):
             self.about = receiver.arrived[0].about
             self.foreigner.hang_up()
         self.assertEqual(len(receiver.arrived), int(status == 200))
-        self.assert_no_trace()
+        self.assert_nothing_left()
         return status
 
     def test_generic(self) -> None:

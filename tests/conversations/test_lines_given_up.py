@@ -15,7 +15,7 @@ from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sender.outcome import RetryPolicy, State, judge
 from pushsvc.sessions import Invitation, Take
 from pushsvc.sip.message import Request
-from tests.agents import Agent, Kept
+from tests.agents import Agent, Kept, left
 from tests.conversations.case import Said
 from tests.pushing import SendingSide
 from tests.sim import Network
@@ -61,10 +61,7 @@ class GivenUp(SynchronousTestCase):
         return [line.port for line in sdp.media(sdp.parse(invites[which].body))]
 
     def assert_nothing_left(self) -> None:
-        self.network.settle(400.0)
-        for stack in (self.sender.stack, self.bob):
-            self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.msrp.connections), (0, 0, 0))
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.sender.stack, self.bob), [])
 
     def test_a_refused_type_closes_its_line_while_another_runs(self) -> None:
         """[D-MSRP-3] [R-PSA-REL-T1] 415: the sender does not send that type again, and says port 0 for the line."""

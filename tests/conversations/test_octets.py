@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sip.codec import StreamParser, parse
 from pushsvc.sip.message import Response
+from tests.agents import left
 from tests.pushing import ReceivingSide
 from tests.sim import Network
 from tests.sip.test_headers import COMPACT
@@ -73,9 +74,7 @@ class OctetsCase(SynchronousTestCase):
         return list(StreamParser().feed(calling.wire.octets)), calling
 
     def assert_nothing_left(self) -> None:
-        self.network.settle(400.0)
-        stack = self.receiver.stack
-        self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.agent.transactions), (0, 0, 0))
+        self.assertEqual(left(self.network, self.receiver.stack), [])
         self.assertEqual(self.receiver.arrived, [])
 
 

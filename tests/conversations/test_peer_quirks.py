@@ -76,7 +76,7 @@ class ReceivingCase(ForeignCase):
         self.assertEqual(self.receiver.contents(), list(contents))
         self.assertEqual(self.logged(), [])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Framing(ReceivingCase):
@@ -135,7 +135,7 @@ class Framing(ReceivingCase):
         self.send("JUNK\n")
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([OK], [b"hello"]))
         self.assertEqual(self.logged(), [f"unreadable MSRP from tcp:{FOREIGN}:40001: not an MSRP start-line"])
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_lines_that_end_with_lf_alone(self) -> None:
         """PEERS 6: nobody takes them; we neither, and say so once."""
@@ -146,7 +146,7 @@ class Framing(ReceivingCase):
         self.network.settle(20.0)
         self.assertEqual((self.foreigner.frames, self.foreigner.wire.lost is not None), ([], True))
         self.assertEqual(len(self.logged()), 1)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_bodies_that_look_like_an_end(self) -> None:
         """PEERS 7: only CRLF, hyphens, the id, a flag and CRLF end a body."""
@@ -376,7 +376,7 @@ class Sessions(ReceivingCase):
         self.assertEqual(self.foreigner.statuses(), [501, 501, 501, OK])
         self.assertEqual(self.receiver.contents(), [b"hello"])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_octets_that_a_peer_has_mangled(self) -> None:
         """[D-MSRP-4] PEERS 30: node-lib decodes binary as UTF-8, so 3000 octets become 5433: nobody gets that file."""
@@ -389,7 +389,7 @@ class Sessions(ReceivingCase):
             body=mangled,
         )
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([413], []))
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Ending(ReceivingCase):
@@ -407,7 +407,7 @@ class Ending(ReceivingCase):
         self.assertEqual(self.logged(), ["content declined: given up by its sender"])
         self.foreigner.hang_up()
         self.assertEqual(self.receiver.contents(), [])
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_peer_that_goes_on_after_a_413(self) -> None:
         """[D-MSRP-3] PEERS 32: tinyMSRP, node-lib and rcsjta send everything all the same: it is passed over."""
@@ -422,7 +422,7 @@ class Ending(ReceivingCase):
         self.assertEqual(self.logged()[:1], ["content declined: larger than agreed"])
         self.assertEqual(self.receiver.contents(), [])
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_file_that_goes_on_after_a_413(self) -> None:
         """PEERS 32, the same with a file: the receiver re-INVITEs at once, and hangs up when nothing follows."""
@@ -440,7 +440,7 @@ class Ending(ReceivingCase):
         self.assertEqual(self.foreigner.requests("BYE"), [])
         self.network.settle(31.0)
         self.assertEqual(len(self.foreigner.requests("BYE")), 1)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_file_that_comes_again_because_its_last_reply_was_lost(self) -> None:
         """[D-MSRP-1] E.9 rule 6: over a new session, under the same ids: acknowledged, and in the inbox once."""
@@ -456,7 +456,7 @@ class Ending(ReceivingCase):
             self.foreigner.connect()
         self.assertEqual((self.foreigner.statuses(), self.receiver.contents()), ([OK, OK], [b"hello"]))
         self.foreigner.hang_up()
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_a_connection_that_ends_without_a_word(self) -> None:
         """PEERS 33: what is complete counts, however the connection ended; what is not, leaves nothing."""
@@ -469,4 +469,4 @@ class Ending(ReceivingCase):
             self.foreigner.wire.transport.abortConnection()
             self.network.settle(1.0)
             self.assertEqual(self.receiver.contents(), [b"hello world"] if complete else [])
-            self.assert_no_trace()
+            self.assert_nothing_left()

@@ -88,7 +88,7 @@ a=path:{self.foreigner.path}
     def assert_delivered(self, result: AttemptResult, octets: bytes = b"hello") -> None:
         self.assertEqual((result.failure, [file.result for file in result.files]), (None, [FileState.DELIVERED]))
         self.assertEqual(self.got(), octets)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def got(self) -> bytes:
         return b"".join(frame.body for frame in self.foreigner.frames if isinstance(frame.head, Send))
@@ -205,7 +205,7 @@ class Written(SendingCase):
         )
         self.assertNotIn("x-file-offset", offer)
         self.assertNotIn("a=connection", offer)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_contents_are_sent_bare(self) -> None:
         """PEERS 36: sipsimple refuses message/cpim inside a file transfer, though the answer may name it."""
@@ -272,7 +272,7 @@ class Replies(SendingCase):
         failure = self.pushed().failure
         assert isinstance(failure, Refused)
         self.assertEqual((failure.status, failure.retry), (481, True))
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_replies_that_nobody_waits_for(self) -> None:
         """PEERS 18: to a request of long ago, or of somebody else."""
@@ -289,7 +289,7 @@ class Replies(SendingCase):
         failure = self.pushed().failure
         assert isinstance(failure, Refused)
         self.assertEqual((failure.status, failure.retry), (408, True))
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Reports(SendingCase):
@@ -330,7 +330,7 @@ class Reports(SendingCase):
         result = self.reporting(lambda send, sent, last: [])
         self.assertEqual((result.failure, result.files[0].result), (None, FileState.UNCONFIRMED))
         self.assertTrue(60.0 <= self.network.clock.seconds() < 62.0)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_those_about_something_else_are_ignored(self) -> None:
         """[D-MSRP-1] An unknown Message-ID, or none; no answer either."""
@@ -341,14 +341,14 @@ class Reports(SendingCase):
         result = self.reporting(lambda send, sent, last: [self.foreigner.frame(other)])
         self.assertEqual(result.files[0].result, FileState.UNCONFIRMED)
         self.assertEqual(self.foreigner.statuses(), [])
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_one_that_says_no(self) -> None:
         """[D-MSRP-3] PEERS 36: sipsimple's REPORT 415 after the 200 is that 415."""
         result = self.reporting(lambda send, sent, last: [self.report(send, "1-5/5125", status="000 415 no")] * last)
         assert isinstance(result.failure, Refused)
         self.assertEqual(result.failure.status, 415)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
     def test_reports_that_nobody_asked_for(self) -> None:
         """PEERS 20: node-lib's 200 for an explicit Failure-Report, rcsjta's for everything."""
@@ -457,7 +457,7 @@ class Others(SendingCase):
         self.network.settle(1.0)
         self.assertEqual([frame.flag for frame in self.foreigner.frames], [Flag.MORE, Flag.ABORTED])
         self.assertEqual(len({send.message_id for send in self.foreigner.sends()}), 1)
-        self.assert_no_trace()
+        self.assert_nothing_left()
 
 
 class Refusals(SendingCase):
@@ -486,7 +486,7 @@ class Refusals(SendingCase):
         self.assertEqual([frame.flag for frame in self.foreigner.frames], [Flag.MORE, Flag.MORE, Flag.ABORTED])
         self.assertEqual(len(self.foreigner.requests("BYE")), 1)
         seconds = self.network.clock.seconds() - said[0]
-        self.assert_no_trace()
+        self.assert_nothing_left()
         return failure, seconds
 
     def test_each_code(self) -> None:
@@ -521,4 +521,4 @@ class Refusals(SendingCase):
         assert isinstance(failure, Refused)
         self.assertEqual(failure.status, 413)
         self.assertLess(self.network.clock.seconds(), 4.0)
-        self.assert_no_trace()
+        self.assert_nothing_left()

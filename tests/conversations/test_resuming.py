@@ -19,7 +19,7 @@ from pushsvc.receiver.partials import Limits
 from pushsvc.sender.course import MAX_RESUMPTIONS
 from pushsvc.sender.job import AttemptResult, FileResult, FileState, Job
 from pushsvc.sessions import Invitation, Send, Session, Take, Wanted
-from tests.agents import Agent, Kept, Octets
+from tests.agents import Agent, Kept, Octets, left
 from tests.conversations.push_case import PushCase
 from tests.pushing import SendingSide, at_once
 from tests.sim import Network
@@ -578,10 +578,7 @@ class OtherReceivers(SynchronousTestCase):
         return self.sender.deliver(attrs.evolve(self.job, contents=(content,)))
 
     def assert_nothing_left(self) -> None:
-        self.network.settle(400.0)
-        for stack in (self.sender.stack, self.peer):
-            self.assertEqual((stack.sessions.alive, stack.msrp.sessions, stack.agent.transactions), (0, 0, 0))
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.sender.stack, self.peer), [])
 
     def deliver_and_cut(self) -> AttemptResult:
         delivering = self.deliver()

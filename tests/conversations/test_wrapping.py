@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
-from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import push, sdp
@@ -18,7 +17,8 @@ from pushsvc.net.observer import Direction
 from pushsvc.sessions import Session
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message
-from tests.agents import Agent, Octets
+from tests.agents import Agent, Octets, left
+from tests.log_lines import LogLines
 from tests.push.test_unwrapping import cpim, kind, multipart
 from tests.pushing import ReceivingSide
 from tests.sim import Network
@@ -57,9 +57,7 @@ class Receiving(SynchronousTestCase):
         directory = Path(self.mktemp())
         directory.mkdir()
         self.receiver = ReceivingSide(self.network, directory, observers=(self.said,), **accept)  # type: ignore[arg-type]
-        self.lines: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.lines.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.lines.append)
+        self.log = LogLines(self)
 
     def dialled(self, content: bytes = MAP, type: str = "image/svg+xml", **facts: object) -> Session:
         """A session that offers this file; it is for the test to send it, or something else."""
@@ -95,10 +93,7 @@ class Receiving(SynchronousTestCase):
 
     def assert_nothing_left(self, session: Session) -> None:
         session.close()
-        self.network.settle(400.0)
-        for agent in (self.peer, self.receiver.stack):
-            self.assertEqual((agent.sessions.alive, agent.msrp.sessions, agent.agent.transactions), (0, 0, 0))
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.peer, self.receiver.stack), [])
         self.assertEqual(list((Path(self.receiver.inbox.directory) / "tmp").iterdir()), [])
 
     def assert_refused(
@@ -106,9 +101,9 @@ class Receiving(SynchronousTestCase):
     ) -> None:
         """The last chunk is answered with this status; one line in the log says why, and nothing is left."""
         session = self.dialled(content, **facts)
-        self.lines.clear()
+        self.log.events.clear()
         self.assertEqual([each[:3] for each in self.send(session, octets, type)], [status])
-        said = [event for event in self.lines if str(event.get("log_format")).startswith("content ")]
+        said = [event for event in self.log.events if str(event.get("log_format")).startswith("content ")]
         self.assertEqual([str(event["status"]) for event in said], [status])
         self.assertEqual(self.receiver.arrived, [])
         self.assertEqual(self.receiver.declined, ["type"] if status == "415" else [])

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc import push
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Send, Take, Wanted
-from tests.agents import Agent, Kept
+from tests.agents import Agent, Kept, left
 from tests.conversations import test_pushes
 from tests.pushing import SendingSide
 from tests.sim import Network
@@ -50,10 +50,7 @@ class Sending(SynchronousTestCase):
         return result
 
     def assert_nothing_left(self) -> None:
-        self.network.settle(400.0)
-        for agent in (self.sender.stack, self.peer):
-            self.assertEqual((agent.sessions.alive, agent.msrp.sessions, agent.agent.transactions), (0, 0, 0))
-        self.assertEqual([str(call) for call in self.network.clock.getDelayedCalls()], [])
+        self.assertEqual(left(self.network, self.sender.stack, self.peer), [])
 
     def test_a_peer_that_wants_it_wrapped_gets_it_wrapped(self) -> None:
         """[F-12] [A-28] E.7 (5): cpim first, or the type among the wrapped ones alone; the headers stand twice."""
