@@ -7,12 +7,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 
 class LogLines:
-    """Everything that our own code logs from now on to the end of the test."""
+    """Everything that our own code logs from now on, until `stop` or the end of the test."""
 
     def __init__(self, test: SynchronousTestCase) -> None:
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self._logged)
-        test.addCleanup(globalLogPublisher.removeObserver, self._logged)
+        test.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        """Listen no more. What was heard stays; stopping twice is stopping once."""
+        globalLogPublisher.removeObserver(self._logged)
 
     def _logged(self, event: LogEvent) -> None:
         if event.get("log_namespace", "").startswith("pushsvc.") and event["log_level"] >= LogLevel.info:

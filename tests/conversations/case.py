@@ -101,6 +101,7 @@ class ConversationCase(SynchronousTestCase):
         for agent in (self.alice, self.bob):
             agent.sessions.close_all("the test is over")
         self.assert_nothing_left()
+        self.log.stop()
 
     def begin(
         self,

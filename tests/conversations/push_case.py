@@ -55,6 +55,7 @@ class PushCase(SynchronousTestCase):
             for stack in (self.sender.stack, self.receiver.stack):
                 stack.sessions.close_all("the test is over")
             self.assert_nothing_left()
+            self.log.stop()
 
     def push(self, job: Job) -> AttemptResult:
         """Let time pass until the attempt is over."""
