@@ -169,7 +169,7 @@ class Offers(SynchronousTestCase):
 
 
 class Answers(SynchronousTestCase):
-    """[R-PSA-200-2] Each can be sent to, where it was offered what it answers."""
+    """[D-SDP-5] Each can be sent to, where it was offered what it answers."""
 
     def answered(self, text: str, *, secure: bool = False) -> MediaOffer:
         offer = read(SIPSIMPLE if secure else SIPSIMPLE.replace("TCP/TLS/", "TCP/").replace("msrps:", "msrp:"))

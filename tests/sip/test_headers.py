@@ -56,7 +56,7 @@ class HeadersTests(SynchronousTestCase):
     )
 
     def test_every_compact_name_is_its_long_one(self) -> None:
-        """[D-SIP-4] [R-PSA-EST-5] A phone that saves octets is understood like any other."""
+        """[D-SIP-4] A phone that saves octets is understood like any other."""
         for short, long in COMPACT.items():
             for name in (short, short.upper(), long, long.lower(), long.upper()):
                 headers = Headers([(name, "value")])
