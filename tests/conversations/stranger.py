@@ -38,6 +38,11 @@ class Stranger:
         self._network.carry(octets, (self.address, self.port), (to, 5060))
         self._network.settle(settle)
 
+    def requests(self, method: str = "") -> list[Request]:
+        """The requests of this method, or of any, that it has got, repeats left out."""
+        came = [each for each in self.heard if isinstance(each, Request) and method in ("", each.method)]
+        return list({(each.method, each.via.branch): each for each in came}.values())
+
     def statuses(self) -> list[int]:
         """The statuses of the responses it has got."""
         return [message.status for message in self.heard if isinstance(message, Response)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -40,19 +39,9 @@ class InviteCase(PushCase):
         self.network.settle(0.1)
         return pushed
 
-    def invites(self) -> list[Request]:
-        """Those that the callee has got, each once."""
-        return list(
-            {
-                each.via.branch: each
-                for each in self.callee.heard
-                if isinstance(each, Request) and each.method == "INVITE"
-            }.values()
-        )
-
     def answer(self, status: int, *headers: tuple[str, str], body: bytes = b"") -> None:
         """Answer the newest INVITE."""
-        reply = reply_to(self.invites()[-1], status, to_tag="callee", headers=headers, body=body)
+        reply = reply_to(self.callee.requests("INVITE")[-1], status, to_tag="callee", headers=headers, body=body)
         self.callee.say(reply, to="192.0.2.10", settle=0.3)
 
 
@@ -88,7 +77,7 @@ class Inviting(InviteCase):
         self.begin()
         contents = [b"one" * 100, b"two" * 200, b"three"]
         pushed = self.pushed(*contents)
-        session, *media = self.invites()[0].body.decode().split("\r\nm=")
+        session, *media = self.callee.requests("INVITE")[0].body.decode().split("\r\nm=")
         self.assertEqual([line[:2] for line in session.split("\r\n")][:5], ["v=", "o=", "s=", "c=", "t="])
         self.assertIn("s=-", session.split("\r\n"))
         self.assertEqual(len(media), 3)
@@ -108,8 +97,8 @@ class Inviting(InviteCase):
             paths.add(said["path"])
             ids.add(said["file-transfer-id"])
         self.assertEqual((len(paths), len(ids)), (3, 3))
-        self.assertTrue(
-            re.search("a=fingerprint:sha-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}\r\n", self.invites()[0].body.decode())
+        self.assertRegex(
+            self.callee.requests("INVITE")[0].body, rb"a=fingerprint:sha-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}\r\n"
         )
         self.assertEqual(
             [each for each in self.network.streams if each.local[0] == "192.0.2.10"], []
@@ -126,7 +115,7 @@ class Inviting(InviteCase):
         ):
             self.begin(caller=caller)
             pushed = self.pushed(b"text" * 1000, application=application)
-            self.assertEqual(self.invites()[0].headers.all("accept-contact"), values)
+            self.assertEqual(self.callee.requests("INVITE")[0].headers.all("accept-contact"), values)
             self.answer(480)
             self.ended(pushed, 480)
 
@@ -138,7 +127,7 @@ class Inviting(InviteCase):
         ):
             self.begin(caller={"ims": ims})
             pushed = self.pushed(b"text" * 1000)
-            headers = self.invites()[0].headers
+            headers = self.callee.requests("INVITE")[0].headers
             self.assertEqual([*headers.all("p-preferred-identity"), *headers.all("p-preferred-service")], expected)
             self.answer(480)
             self.ended(pushed, 480)
@@ -148,13 +137,13 @@ class Inviting(InviteCase):
         self.begin()
         pushed = self.pushed(b"text" * 1000)
         self.answer(422, ("Min-SE", "3600"))
-        first, second = self.invites()
+        first, second = self.callee.requests("INVITE")
         self.assertEqual((second.call_id, second.cseq.number), (first.call_id, 2))
         self.assertEqual(
             (second.headers.get("session-expires"), second.headers.get("min-se")), ("3600;refresher=uac", "3600")
         )
         self.answer(422, ("Min-SE", "7200"))
-        self.assertEqual(len(self.invites()), 2)
+        self.assertEqual(len(self.callee.requests("INVITE")), 2)
         self.ended(pushed, 422)
 
     def ended(self, pushed: Deferred[AttemptResult], status: int) -> None:
@@ -164,7 +153,8 @@ class Inviting(InviteCase):
         self.assertEqual(failure.status, status)
         ack = self.callee.heard[-1]
         assert isinstance(ack, Request)
-        self.assertEqual((ack.method, ack.via.branch, ack.to.tag), ("ACK", self.invites()[-1].via.branch, "callee"))
+        invite = self.callee.requests("INVITE")[-1]
+        self.assertEqual((ack.method, ack.via.branch, ack.to.tag), ("ACK", invite.via.branch, "callee"))
         self.assert_nothing_left()
 
 

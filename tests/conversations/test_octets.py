@@ -8,13 +8,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sip.codec import StreamParser, parse
+from pushsvc.sip.codec import StreamParser
 from pushsvc.sip.message import Response
 from tests.agents import left
+from tests.conversations.stranger import Stranger
 from tests.pushing import ReceivingSide
 from tests.sim import Network
 from tests.sip.test_headers import COMPACT
-from tests.wires import Calling, Collecting
+from tests.wires import Calling
 
 STRANGER, ALICE = "192.0.2.66", "192.0.2.20"
 TO_ALICE = f"sip:alice@{ALICE}"
@@ -33,9 +34,7 @@ class OctetsCase(SynchronousTestCase):
         directory = Path(self.mktemp())
         directory.mkdir()
         self.receiver = ReceivingSide(self.network, directory, **accept)
-        self.heard = Collecting()
-        self.host = self.network.host(STRANGER)
-        self.host.listenUDP(5060, self.heard, interface=STRANGER)
+        self.stranger = Stranger(self.network, STRANGER)
         self.count = 0
 
     def request(self, start: str, *lines: str, body: bytes = b"", transport: str = "UDP", **own: str | None) -> bytes:
@@ -56,17 +55,16 @@ class OctetsCase(SynchronousTestCase):
 
     def answer(self, octets: bytes) -> Response:
         """What comes back for a datagram, beside repeats of earlier answers that nobody has acknowledged."""
-        before = len(self.heard.came)
-        self.network.carry(octets, (STRANGER, 5060), (ALICE, 5060))
-        self.network.settle(0.1)
-        said = [parse(each) for each in self.heard.came[before:]]
+        before = len(self.stranger.heard)
+        self.stranger.say(octets, ALICE, settle=0.1)
+        said = self.stranger.heard[before:]
         (response,) = (each for each in said if isinstance(each, Response) and each.call_id.encode() in octets)
         return response
 
     def answers_over_tcp(self, *pieces: bytes) -> tuple[list[Any], Calling]:
         """What comes back over a connection that these are written to, one after the other."""
         calling = Calling()
-        self.host.connectTCP(ALICE, 5060, calling)
+        self.network.host(STRANGER).connectTCP(ALICE, 5060, calling)
         self.network.settle(0.1)
         for piece in pieces:
             calling.wire.transport.write(piece)  # type: ignore[union-attr]
@@ -122,9 +120,8 @@ class Refused(OctetsCase):
             for name in ("Via", "From", "To", "Call_ID", "CSeq")
         ]
         for octets in (*lacking, self.request(f"ACK {TO_ALICE} SIP/2.0"), self.request("ACK tel:+1 SIP/2.0")):
-            self.network.carry(octets, (STRANGER, 5060), (ALICE, 5060))
-        self.network.settle(1.0)
-        self.assertEqual(self.heard.came, [])
+            self.stranger.say(octets, ALICE)
+        self.assertEqual(self.stranger.came, [])
         self.assert_nothing_left()
 
     def test_what_is_no_mistake(self) -> None:
@@ -168,7 +165,7 @@ class Forms(OctetsCase):
     def test_what_we_write_is_neither_folded_nor_compact(self) -> None:
         """[D-SIP-4]"""
         self.answer(self.request(f"OPTIONS {TO_ALICE} SIP/2.0", "k: a,\r\n b"))
-        names = [line.split(b":")[0].decode() for line in self.heard.came[0].split(b"\r\n")[1:] if line]
+        names = [line.split(b":")[0].decode() for line in self.stranger.came[0].split(b"\r\n")[1:] if line]
         self.assertEqual([name for name in names if len(name) < 2 or name[0] in " \t"], [])
 
 
