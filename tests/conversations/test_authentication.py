@@ -4,44 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from pushsvc.digest import Account
-from pushsvc.errors import Refused, Withdrawn
+from pushsvc.errors import Withdrawn
 from pushsvc.net.observer import Direction
 from pushsvc.net.wirelog import WireLog
-from pushsvc.sessions import Session, opening_request
+from pushsvc.sessions import opening_request
 from pushsvc.sip.credentials import MAX_ROUNDS, credentials_of
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
-from tests.conversations.case import ALICE, NOTICE, TO_BOB, ConversationCase, intercept
+from tests.conversations.case import ALICE, NOTICE, TO_BOB, intercept
+from tests.conversations.core_case import ACCOUNT, CoreCase
 from tests.conversations.stranger import Stranger
-from tests.core import CORE, PROXY, Core
+from tests.core import CORE, PROXY
 from tests.gate import Gate
-
-ACCOUNT = Account("alice", "secret")
-
-
-class CoreCase(ConversationCase):
-    """Alice's way to Bob goes through a core."""
-
-    def begin_with_core(self, gate: Gate | None, account: Account | None = ACCOUNT) -> None:
-        """The core asks by this gate."""
-        self.begin(udp=True, alice={"account": account}, bob={"account": Account("bob", "secret")})
-        self.core = Core(self.network, gate=gate)
-
-    def through_core(self) -> Session:
-        return self.opened(NOTICE, NOTICE, route=PROXY)
-
-    def refused(self, dialed: Deferred[Session]) -> Refused:
-        """How it ends for whoever dialed; nothing is left of it."""
-        error = self.failed(dialed, Refused)
-        assert isinstance(error, Refused)
-        self.assert_nothing_left()
-        return error
 
 
 class Proxies(CoreCase):

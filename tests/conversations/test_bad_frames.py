@@ -5,9 +5,8 @@ Each of these is the negative twin of something in test_peer_quirks.
 
 from __future__ import annotations
 
-from tests.conversations import test_peer_quirks as quirks
 from tests.conversations.foreign import FOREIGN
-from tests.conversations.test_peer_quirks import AOSP, file_offer
+from tests.conversations.receiving_case import AOSP, ReceivingCase, file_offer
 
 HELLO = b"hello world"
 PEER = f"tcp:{FOREIGN}:40001"
@@ -15,7 +14,7 @@ PEER = f"tcp:{FOREIGN}:40001"
 HEAD = "MSRP {id} SEND\nTo-Path: {you}\nFrom-Path: {us}\n"
 
 
-class BadCase(quirks.ReceivingCase):
+class BadCase(ReceivingCase):
     """A file of eleven octets was agreed, and is not what comes."""
 
     def begin(self, offer: str = "", **accept: object) -> None:

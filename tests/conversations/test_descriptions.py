@@ -11,7 +11,7 @@ from pushsvc import sdp
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sip.message import Response
 from tests.conversations.case import rewrite
-from tests.conversations.test_pushes import PushCase
+from tests.conversations.push_case import PushCase
 
 AUDIO = b"m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
 IMAGE = b"m=image 5000 udptl t38\r\n"

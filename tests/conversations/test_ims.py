@@ -15,7 +15,7 @@ from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Ended
 from tests.agents import Octets
 from tests.conversations.case import ALICE, BOB, NOTICE, Said
-from tests.conversations.test_authentication import CoreCase
+from tests.conversations.core_case import CoreCase
 from tests.core import CORE, PROXY, Core, words
 from tests.gate import Gate
 from tests.pushing import ICSI, ReceivingSide, SendingSide

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import attrs
 
 from tests.conversations.foreign import FOREIGN, ForeignCase
-from tests.conversations.test_peer_quirks import TO_ALICE, file_offer
+from tests.conversations.receiving_case import TO_ALICE, file_offer
 
 HELLO = b"hello world"
 ASSERTED = ("P-Asserted-Identity", "<sip:news@trusted.example>")

@@ -9,14 +9,14 @@ from pushsvc.msrp.chunk import Flag, Send
 from pushsvc.net.msrp_sending import Transfer
 from pushsvc.net.tls import Tls, fingerprint
 from pushsvc.sdp import Fingerprint
-from tests.conversations import test_peer_quirks_sending as quirks
 from tests.conversations.foreign import FOREIGN, Foreigner, Frame
+from tests.conversations.sending_case import LARGE, SendingCase
 from tests.identities import identity_of
 
 ALERT = bytes.fromhex("15030300020250")  # a record: alert, fatal, internal_error; nobody has to be able to decrypt it
 
 
-class Endings(quirks.SendingCase):
+class Endings(SendingCase):
     """[D-TLS-1] A receiver over TLS, as rcsjta and msrplib are, that ends in the middle or after the end."""
 
     def begin(self, **facts: Any) -> None:  # type: ignore[override]
@@ -58,7 +58,7 @@ class Endings(quirks.SendingCase):
                     return b""
 
                 self.foreigner.react = react
-                self.assert_delivered(self.pushed(quirks.LARGE), quirks.LARGE)
+                self.assert_delivered(self.pushed(LARGE), LARGE)
 
     def test_in_the_middle(self) -> None:
         """E.10 rule 9: failed, and worth another try, which the peer gets."""
@@ -67,14 +67,14 @@ class Endings(quirks.SendingCase):
                 self.setUp()
                 self.begin(transfer=Transfer(chunk=2048, window=2048))
                 self.foreigner.react = lambda frame, way=way: self.end_by(way) or b""  # type: ignore[misc,func-returns-value]
-                failure = self.pushed(quirks.LARGE).failure
+                failure = self.pushed(LARGE).failure
                 assert isinstance(failure, Unreachable)
                 self.assertTrue(failure.retry)
                 self.network.settle(1.0)
                 self.assertEqual(self.flushLoggedErrors(), [])
                 self.foreigner.frames.clear()
                 self.foreigner.react = self.replying("200")
-                self.assert_delivered(self.pushed(quirks.LARGE), quirks.LARGE)
+                self.assert_delivered(self.pushed(LARGE), LARGE)
 
     def test_a_receiver_without_close_notify_after_our_bye(self) -> None:
         """msrp-java does not notice that the other side closed: our timers end what it leaves open."""

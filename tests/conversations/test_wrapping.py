@@ -19,7 +19,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message
 from tests.agents import Agent, Octets, left
 from tests.log_lines import LogLines
-from tests.push.test_unwrapping import cpim, kind, multipart
+from tests.push.wrappers import cpim, kind, multipart
 from tests.pushing import ReceivingSide
 from tests.sim import Network
 

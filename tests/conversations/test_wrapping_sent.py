@@ -13,7 +13,7 @@ from pushsvc import push
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Send, Take, Wanted
 from tests.agents import Agent, Kept, left
-from tests.conversations import test_pushes
+from tests.conversations.push_case import PushCase
 from tests.pushing import SendingSide
 from tests.sim import Network
 
@@ -139,7 +139,7 @@ class Sending(SynchronousTestCase):
             self.assert_nothing_left()
 
 
-class Both(test_pushes.PushCase):
+class Both(PushCase):
     """Our sender and our receiver."""
 
     def test_an_operator_may_want_everything_wrapped(self) -> None:

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import ProtocolError
-from pushsvc.push.cpim import write_head
 from pushsvc.push.unwrapping import MAX_DEPTH, MAX_IN_MEMORY, Expected, InMemory, Inside, unwrapped
 from pushsvc.sip.headers import Headers
 from pushsvc.sip.multipart import MAX_PARTS, Part, join
+from tests.push.wrappers import cpim, kind, multipart
 
 ANYTHING = Expected(lambda type: True)
-EDGE = "edge"
-
-
-def cpim(content: bytes, type: str = "text/plain", *mime: tuple[str, str]) -> bytes:
-    """A message/cpim around this."""
-    return write_head([("From", "<sip:push@example.com>")], [("Content-Type", type), *mime]) + content
-
-
-def multipart(*parts: tuple[str, bytes], extra: Sequence[tuple[str, str]] = ()) -> bytes:
-    """The body of a multipart with these parts, by type and octets."""
-    return join([Part(Headers([("Content-Type", type), *extra]), octets) for type, octets in parts], EDGE)
-
-
-def kind(subtype: str) -> str:
-    return f'multipart/{subtype}; boundary="{EDGE}"'
 
 
 def only(*types: str) -> Expected:

@@ -11,7 +11,7 @@ from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.part import Part
 from pushsvc.receiver.partials import FileId, Limits
 from pushsvc.receiver.wrapped import wrapping_of
-from tests.push.test_unwrapping import cpim
+from tests.push.wrappers import cpim
 from tests.receiver.inboxes import InboxCase, arriving
 
 LARGE = bytes(range(256)) * 200

@@ -16,7 +16,7 @@ from pushsvc.sessions import opening_request
 from pushsvc.sip.message import Response
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
-from tests.push.test_unwrapping import cpim, kind, multipart
+from tests.push.wrappers import cpim, kind, multipart
 from tests.pushing import ReceivingSide
 from tests.sim import Network
 

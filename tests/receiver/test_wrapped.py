@@ -14,7 +14,7 @@ from pushsvc.receiver.inbox_entry import Arriving
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.part import Part
 from pushsvc.receiver.wrapped import Wrapping, wrapping_of
-from tests.push.test_unwrapping import cpim, kind, multipart
+from tests.push.wrappers import cpim, kind, multipart
 from tests.receiver.inboxes import InboxCase, arriving
 
 LARGE = bytes(range(256)) * 2000
