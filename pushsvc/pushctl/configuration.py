@@ -57,7 +57,7 @@ _of_file("print", "The configuration as it comes out of FILE and the defaults, s
 def role_of(file: Path) -> str:
     """`sender` or `receiver`: by the sections that only one of them has, else by the file's name."""
     try:
-        sections = set(tomllib.loads(file.read_text()))
+        sections = set(tomllib.loads(file.read_text("utf-8")))
     except (OSError, ValueError):
         sections = set()
     if sections & ONLY_RECEIVER:

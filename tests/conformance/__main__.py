@@ -15,6 +15,6 @@ if results is None:  # its exit status is not ours: the page shows what failed
     results = kept()
 if results is None:
     sys.exit("the tests did not run to their end")
-REPORT.write_text(report(required, claimed, lambda tests: verdict(tests, results)))
+REPORT.write_text(report(required, claimed, lambda tests: verdict(tests, results)), "utf-8")
 if missing := gaps(required, claimed):
     sys.stderr.write(f"without a test, and not called not applicable: {', '.join(missing)}\n")

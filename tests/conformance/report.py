@@ -72,7 +72,7 @@ class Requirement:
 
 def requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
     """The requirements, in the file's order."""
-    _, *rows = path.read_text().splitlines()
+    _, *rows = path.read_text("utf-8").splitlines()
     return [Requirement(*row.split("\t")) for row in rows]
 
 

@@ -68,13 +68,13 @@ def unproved(claimed: Mapping[str, Sequence[str]], results: Mapping[str, str]) -
 def keep(results: Mapping[str, str], source: str, record: Path = RECORD) -> None:
     """Write the record of a run of the whole suite; `source` is the digest from before it began."""
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"source": source, "results": dict(sorted(results.items()))}, indent=1))
+    record.write_text(json.dumps({"source": source, "results": dict(sorted(results.items()))}, indent=1), "utf-8")
 
 
 def kept(record: Path = RECORD, root: Path = ROOT) -> dict[str, str] | None:
     """What the last run of the whole suite gave; None when there was none of exactly this source."""
     try:
-        run = json.loads(record.read_text())
+        run = json.loads(record.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return run["results"] if run["source"] == digest(root) else None

@@ -102,4 +102,4 @@ class TheCommittedPage(SynchronousTestCase):
         required, claimed = requirements(), claims()
         self.assertEqual(unknown(required, claimed), {})
         page = report(required, claimed, lambda tests: PASSED)
-        self.assertEqual(REPORT.read_text(), page, "run make docs, and commit what it writes")
+        self.assertEqual(REPORT.read_text("utf-8"), page, "run make docs, and commit what it writes")

@@ -16,7 +16,7 @@ NAMES = ("push-sender", "push-receiver")
 
 def settings(name: str) -> dict[str, str]:
     """Key and last value of each line of a unit."""
-    lines = (UNITS / f"{name}.service").read_text().splitlines()
+    lines = (UNITS / f"{name}.service").read_text("utf-8").splitlines()
     return {line.partition("=")[0]: line.partition("=")[2] for line in lines if line[:1].isalpha()}
 
 
@@ -57,6 +57,6 @@ class Units(SynchronousTestCase):
                 ["security", "--offline=true", "--no-pager", "--threshold=20"],
             ):
                 done = subprocess.run(
-                    ["systemd-analyze", *command, path], capture_output=True, text=True, timeout=60, check=False
+                    ["systemd-analyze", *command, path], capture_output=True, encoding="utf-8", timeout=60, check=False
                 )
                 self.assertEqual((done.returncode, done.stderr), (0, ""), done)
