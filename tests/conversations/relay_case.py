@@ -10,7 +10,7 @@ from pushsvc.msrp.chunk import Send
 from pushsvc.net.tls import Tls
 from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Invitation
-from tests.conversations import test_pushes
+from tests.conversations.push_case import PushCase
 from tests.identities import identity_of
 from tests.net.authorities import authority
 from tests.pushing import ReceivingSide, SendingSide
@@ -22,7 +22,7 @@ CONTENT = bytes(range(256)) * 400
 SLOW = Weather(delay=0.03)  # some 23 KB in a second
 
 
-class RelayCase(test_pushes.PushCase):
+class RelayCase(PushCase):
     """A sender and a receiver that trust one authority, which the relays' certificates are from."""
 
     def begin_with(

@@ -10,7 +10,6 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from pushsvc.errors import Unreachable, Withdrawn
-from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.sender.course import MAX_RESUMPTIONS
 from pushsvc.sender.job import AttemptResult, FileResult, FileState
@@ -190,10 +189,6 @@ class InTheDialog(ResumeCase):
         self.network.settle(3700.0)
         self.assertEqual(self.tmp(), [])
         inbox.stop()
-
-
-async def _cannot(session: MsrpSession) -> None:
-    raise Unreachable("no route")
 
 
 class Storm(ResumeCase):

@@ -7,9 +7,13 @@ from pathlib import Path
 import attrs
 
 from pushsvc.errors import Unreachable
+from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sender.job import AttemptResult, FileState, Job
 from tests.conversations.resume_case import CHUNK, CONTENT, ResumeCase
-from tests.conversations.test_resuming import _cannot
+
+
+async def _cannot(session: MsrpSession) -> None:
+    raise Unreachable("no route")
 
 
 class InANewDialog(ResumeCase):
