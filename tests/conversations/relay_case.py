@@ -12,6 +12,7 @@ from pushsvc.sender.job import AttemptResult, FileState
 from pushsvc.sessions import Invitation
 from tests.conversations.push_case import PushCase
 from tests.identities import identity_of
+from tests.log_lines import LogLines
 from tests.net.authorities import authority
 from tests.pushing import ReceivingSide, SendingSide
 from tests.relays import Habits, RelayServer
@@ -41,6 +42,7 @@ class RelayCase(PushCase):
         `active`: the receiver wants to connect.
         """
         self.network = Network(weather=weather)
+        self.log = LogLines(self)
         self.habits = Habits(**habits)
         self.directory = Path(self.mktemp())
         for name in ("content", "inbox"):
