@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
-from pushsvc.net import user_agent
+from pushsvc.net import reaching
 from pushsvc.sip.codec import StreamParser, encode, parse
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Address, Headers, Via
@@ -162,7 +162,7 @@ class Core:
         return Request(request.method, uri, Headers(fields), request.body)
 
     def _say(self, make: Callable[[str], Request], next_hop: SipUri, source: Neighbour) -> None:
-        transport = next_hop.transport or ("tcp" if len(encode(make("udp"))) > user_agent.BIGGEST_DATAGRAM else "udp")
+        transport = next_hop.transport or ("tcp" if len(encode(make("udp"))) > reaching.BIGGEST_DATAGRAM else "udp")
         request = make(transport)
         self._back[request.via.branch] = source
         self._note(self.address, next_hop.host, request)
