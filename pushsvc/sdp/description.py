@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import cached_property
 
 import attrs
 
@@ -52,16 +53,22 @@ class Section:
 
     def attributes(self, name: str) -> list[str]:
         """Every `a=name` in order, without the name: `""` for `a=name`, `"x"` for `a=name:x`."""
-        start = name + ":"
-        return [
-            value[len(start) :].strip(" \t")
-            for kind, value in self.lines
-            if kind == "a" and (value.startswith(start) or value == name)
-        ]
+        return list(self._attributes.get(name, ()))
 
     def attribute(self, name: str) -> str | None:
         """The first `a=name`; None when there is none."""
-        return next(iter(self.attributes(name)), None)
+        found = self._attributes.get(name)
+        return found[0] if found else None
+
+    @cached_property
+    def _attributes(self) -> dict[str, list[str]]:
+        """By name: a line is asked for twenty of them, and there are as many."""
+        found: dict[str, list[str]] = {}
+        for kind, value in self.lines:
+            if kind == "a":
+                name, _, rest = value.partition(":")
+                found.setdefault(name, []).append(rest.strip(" \t"))
+        return found
 
     def replaced(self, kind: str, value: str) -> Section:
         """The same with another value in its first line of this kind."""

@@ -21,7 +21,7 @@ from pushsvc.sessions.user_plane import UserPlane
 from pushsvc.sip.message import Response
 from pushsvc.sip.session_timer import refresh_method
 
-REPLY_GRACE = 0.25  # seconds between our 413 and the INVITE that closes its line: time for the 413
+REPLY_GRACE = 0.25  # seconds between our 413 or 481 and the INVITE or BYE that follows: time for the reply
 GLARE = 491
 GLARE_TRIES = 4  # each wait is random: to collide four times running is no accident
 
@@ -62,9 +62,13 @@ class OwnOffers:
 
     async def close_refused(self, line: Line) -> None:
         """Close a line by which we have answered 413, even the last one: then its sender hangs up (flow 10)."""
-        await self._errands.ask(self._moment())
+        await self.when_replied()
         if line.is_open:
             await self.close_lines([self._plane.lines.index(line)])
+
+    async def when_replied(self) -> None:
+        """Wait a moment: a 413 or 481 goes by another way than our INVITE or BYE, and must not be overtaken by it."""
+        await self._errands.ask(self._moment())
 
     async def offer_more(self, files: Sequence[sdp.FileOffer], icons: Icons = NO_ICONS) -> list[Line]:
         """Offer further files, each by a line that is free or new; where the peer takes no icons, without these."""
@@ -92,7 +96,6 @@ class OwnOffers:
     # -- ours
 
     async def _moment(self) -> None:
-        """The 413 or 481 goes by another way than our INVITE, and must not be overtaken by it."""
         await deferLater(self._floors.clock, REPLY_GRACE)
 
     async def _carry(self, lines: Sequence[Line], answered: Sequence[sdp.MediaOffer]) -> None:

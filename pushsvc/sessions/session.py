@@ -303,10 +303,15 @@ class Session:
 
     async def _close_lost(self, line: Line, error: DeliveryError) -> None:
         try:
-            if isinstance(error, Refused):
-                await self._own.close_refused(line)
-            else:
-                await self.close_lines([self.lines.index(line)])
+            match error:
+                case Refused(retry=True):
+                    # Another session may bring it. To close the line would be to refuse it for good (RFC 5547 §8.4).
+                    await self._own.when_replied()
+                    self._parting.wish(error.reason)
+                case Refused():
+                    await self._own.close_refused(line)
+                case _:
+                    await self.close_lines([self.lines.index(line)])
         except DeliveryError as failure:
             if not self._over:
                 self._parting.wish(f"{error.reason}; {failure.reason}")
