@@ -13,9 +13,11 @@ from pushsvc.config.receiver import Rule
 from pushsvc.receiver.partials import Limits
 from pushsvc.sender.job import AttemptResult, FileState, Job
 from tests.conversations.push_case import PushCase
+from tests.sim import Weather
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB, 16 chunks
 CHUNK = 65536
+SEGMENT = 16384  # a fourth of a chunk: these contents are large, and need no finer grain
 
 
 class ResumeCase(PushCase):
@@ -23,7 +25,7 @@ class ResumeCase(PushCase):
 
     def begin_keeping(self, *rules: Rule, **limits: Any) -> None:
         self.limits = Limits(**{"keep_for": 3600.0, **limits})
-        self.begin(rules=rules, limits=self.limits)
+        self.begin(Weather(segment=SEGMENT), rules=rules, limits=self.limits)
 
     def close_everything(self) -> None:
         """Sooner or later; what is kept has its time."""

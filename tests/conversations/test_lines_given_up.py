@@ -18,7 +18,7 @@ from pushsvc.sip.message import Request
 from tests.agents import Agent, Kept, left
 from tests.conversations.case import Said
 from tests.pushing import SendingSide
-from tests.sim import Network
+from tests.sim import Network, Weather
 
 SMALL, LARGE = b"small" * 500, bytes(2_000_000)
 FAILED, DELIVERED = FileState.FAILED, FileState.DELIVERED
@@ -28,7 +28,7 @@ class GivenUp(SynchronousTestCase):
     """A receiver that takes what it must, and then refuses the first file."""
 
     def begin(self, **ways: float) -> None:
-        self.network = Network()
+        self.network = Network(weather=Weather(segment=16384))  # two megabytes need no finer grain
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
         self.sender = SendingSide(self.network, self.directory, **ways)

@@ -198,7 +198,7 @@ class Storm(ResumeCase):
         for seed in range(15):
             self.begin_keeping()
             self.network.chance.seed(seed)
-            self.network.weather.cut = 0.002
+            self.network.weather.cut = 0.02
             self.job = self.sender.job(CONTENT)
             result = self.push(self.job)
             files = list(result.files)
