@@ -83,6 +83,8 @@ class Sip:
     auth_password: Secret | None = None
     realm: str = ""
     trusted_peers: tuple[Network, ...] = ()
+    source_rate: int = setting(20, between(0, 1_000_000))
+    source_burst: int = setting(100, between(1, 1_000_000))
     service: str = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
     service_require: bool = False
     service_explicit: bool = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
+
+from pushsvc.sip.hop import network_of
 
 MAX_CONNECTIONS = 2000
 MAX_CONNECTIONS_PER_SOURCE = 64
-ONE_NETWORK = 64  # bits: who has one IPv6 address has the 2**64 of its network
 
 
 class Admission:
@@ -25,7 +25,7 @@ class Admission:
 
     def admit(self, host: str) -> bool:
         """Whether one more from this address may come in; it is counted if so."""
-        source = _source(host)
+        source = network_of(host)
         if self.inside >= self._most or self._inside[source] >= self._most_per_source:
             return False
         self._inside[source] += 1
@@ -33,16 +33,7 @@ class Admission:
 
     def left(self, host: str) -> None:
         """One from this address is gone."""
-        source = _source(host)
+        source = network_of(host)
         self._inside[source] -= 1
         if self._inside[source] <= 0:
             del self._inside[source]
-
-
-def _source(host: str) -> str:
-    if ":" not in host:
-        return host
-    address = ipaddress.IPv6Address(host.partition("%")[0])
-    if address.ipv4_mapped is not None:  # what a socket for both families calls an IPv4 peer
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, ONE_NETWORK), strict=False))

@@ -68,7 +68,11 @@ class SipStreams:
 
     def factory(self, transport: str) -> IProtocolFactory:
         """A factory for streams that others open to us."""
-        factory: IProtocolFactory = StreamFactory(lambda: self._make(transport), Admission())
+        factory: IProtocolFactory = StreamFactory(
+            lambda: self._make(transport),
+            Admission(),
+            lambda host, port: self._owner.hears(Hop(transport, host, port)),
+        )
         return factory if self._tls is None or transport != "tls" else self._tls.server(factory)
 
     def transmit(self, octets: bytes, message: Message, hop: Hop) -> None:
@@ -90,6 +94,12 @@ class SipStreams:
         stream = self._carriers.pop(key, None)
         if stream is not None:
             del stream.unanswered[key]
+
+    def cut(self, source: Hop) -> None:
+        """Hear nothing more from the stream that this came by."""
+        stream = self._by_number.get(source.connection) if source.reliable and source.connection is not None else None
+        if stream is not None:
+            stream.close()
 
     def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
         """Keep the stream to this address up, and tell `lost` when it is gone; False: there is none."""
@@ -113,6 +123,9 @@ class SipStreams:
 
     def received(self, message: Message, source: Hop) -> None:
         self._owner.received(message, source)
+
+    def hears(self, source: Hop) -> bool:
+        return self._owner.hears(source)
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self._owner.unreadable(source, error, reply)

@@ -39,11 +39,16 @@ PING_SECONDS = 100.0  # RFC 5626 §4.4.1: 95 to 120 s over TCP
 PONG_SECONDS = 10.0
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
+RESPONSE = b"SIP/2.0 "
+
 PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
 
 
 class Receiver(Protocol):
     """Who hears what a transport reads."""
+
+    def hears(self, source: Hop) -> bool:
+        """Whether what comes from there is to be read at all."""
 
     def received(self, message: Message, source: Hop) -> None:
         """A message came in."""
@@ -80,6 +85,9 @@ class UdpTransport(DatagramProtocol):
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         source = Hop("udp", addr[0], addr[1], connection=self.number)
+        # What answers us is read from anybody: it costs no more than to look it up.
+        if not datagram.startswith(RESPONSE) and not self._receiver.hears(source):
+            return
         try:
             self._read(datagram, source)
         except Exception:  # root: one datagram must not cost the next ones their socket
@@ -152,6 +160,8 @@ class StreamTransport(StreamProtocol):
         try:
             events = self._parser.feed(data)
             for event in events:
+                if self._life.closing:  # an answer would open a connection of its own
+                    break
                 self._heard(event)
         except Exception:  # root: our mistake ends this connection, not the others
             self.log.failure("a bug: stream from {peer} was not dealt with", peer=self.peer)
@@ -237,16 +247,25 @@ class StreamTransport(StreamProtocol):
 
 
 class StreamFactory(Factory):
-    """Makes a `StreamTransport` for each connection; those that come in have to be admitted."""
+    """Makes a `StreamTransport` for each connection; those that come in have to be heard, and admitted."""
 
     noisy = False
 
-    def __init__(self, make: Callable[[], StreamTransport], admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], StreamTransport],
+        admission: Admission | None = None,
+        hears: Callable[[str, int], bool] = lambda host, port: True,
+    ) -> None:
         self._make = make
+        self._hears = hears
         self.admission = admission
 
     def buildProtocol(self, addr: IAddress | None) -> StreamTransport | None:
-        if self.admission is not None and not self.admission.admit(getattr(addr, "host", "")):
+        host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
+        if not self._hears(host, port):
+            return None
+        if self.admission is not None and not self.admission.admit(host):
             return None
         stream = self._make()
         stream.factory = self

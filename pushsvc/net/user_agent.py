@@ -30,7 +30,16 @@ from pushsvc.sip.credentials import Credentials
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
-from pushsvc.sip.transaction import NoAnswer, Output, RequestArrived, ResponseArrived, Settings, Transmit
+from pushsvc.sip.shares import Shares
+from pushsvc.sip.transaction import (
+    NoAnswer,
+    Output,
+    RequestArrived,
+    ResponseArrived,
+    Settings,
+    Transmit,
+    TurnedDeaf,
+)
 from pushsvc.sip.transaction_layer import TransactionLayer
 from pushsvc.sip.uri import SipUri
 
@@ -55,6 +64,7 @@ class UserAgent:
         advertise: str = "",
         tls: Tls | None = None,
         account: Account | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self.on_request: Callable[[Request, Hop], None] = lambda request, source: None
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
@@ -63,7 +73,8 @@ class UserAgent:
         self._observer = observer
         self._advertise = advertise
         self._account = account
-        self._layer = TransactionLayer(settings, tokens)
+        self._shares = shares or Shares()
+        self._layer = TransactionLayer(settings, tokens, shares=self._shares)
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
         self._reaching = Reaching(self, locator, self._asking, Ailing(reactor))
@@ -189,10 +200,19 @@ class UserAgent:
         self._observer.sip(Direction.IN, message, source)
         self._driver.run(self._layer.received(message, source, self._reactor.seconds()))
 
+    def limits(self, source: Hop) -> bool:
+        """Whether who is there is one of many strangers, and not somebody that is trusted."""
+        return self._shares.limits(source)
+
+    def hears(self, source: Hop) -> bool:
+        """Whether what comes from there is worth reading: not while it floods us."""
+        return self._layer.hears(source, self._reactor.seconds())
+
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self._observer.sip_unreadable(source, error.reason)
         if reply is not None:
             self.transmit(stamped(reply, source), reply_hop(reply, source))
+        self._driver.run(self._layer.unreadable(source, self._reactor.seconds()))
 
     def unsent(self, message: Message, why: Unreachable) -> None:
         """A transport could not deliver this message, or lost it before it was answered."""
@@ -214,6 +234,10 @@ class UserAgent:
             case NoAnswer():
                 self._streams.settled(output.request)
                 self._asking.given_up(output.request, output.why)
+            case TurnedDeaf():
+                if not output.again:
+                    self.log.warn("{peer} asks for too much that comes to nothing: heard less now", peer=output.source)
+                self._streams.cut(output.source)
 
     def _pass_up(self, request: Request, source: Hop) -> None:
         try:

@@ -14,6 +14,7 @@ from pushsvc.sessions.fitness import SUPPORTED, unacceptable, unfit
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.opening import Opening
+from pushsvc.sessions.room import Room
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.unwanted import Unwanted
 from pushsvc.sip.dialog import DialogId, dialog_id
@@ -42,7 +43,7 @@ class Sessions:
         self.refusing = False
         self._floors = floors
         self._allow = tuple(allow)
-        self._max_sessions = max_sessions
+        self._room = Room(max_sessions, floors.agent.limits)
         self._sessions: dict[DialogId, Session] = {}
         self._calls: dict[tuple[str, str | None], Session] = {}  # those we dialed, by Call-ID and our tag
         self._invitations: dict[tuple[str, str | None], Invitation] = {}  # by Call-ID and the caller's tag
@@ -166,7 +167,7 @@ class Sessions:
         elif caller in self._invitations:
             seconds = int(self._floors.tokens.fraction() * (BUSY_SECONDS + 1))
             self.respond(request, 500, [("Retry-After", str(seconds))])
-        elif self.alive >= self._max_sessions:
+        elif not self._room.has(source, self.alive):
             self.respond(request, 486)
         else:
             opening = self._opening(request, source)
@@ -180,16 +181,23 @@ class Sessions:
 
         def over() -> None:
             self._invitations.pop(caller, None)
+            self._room.left(source)
 
         def begun(session: Session) -> None:
-            over()
+            self._invitations.pop(caller, None)
             self._remember(session)
 
+        def forget(session: Session) -> None:
+            self._forget(session)
+            self._room.left(source)
+
         try:
-            return Opening(self._floors, request, source, begun, over, self._forget, self._invited_again)
+            opening = Opening(self._floors, request, source, begun, over, forget, self._invited_again)
         except ProtocolError as error:
             self.respond(request, *unacceptable(error, self._floors.min_se))
-        return None
+            return None
+        self._room.entered(source)
+        return opening
 
     def _invited_again(self, invitation: Invitation) -> None:
         """Further files are offered in a session that runs."""

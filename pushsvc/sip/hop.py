@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TypeVar
 
 import attrs
@@ -31,6 +32,19 @@ class Hop:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.transport}:{host}:{self.port}"
+
+
+ONE_NETWORK = 64  # bits: who has one IPv6 address has the 2**64 of its network
+
+
+def network_of(host: str) -> str:
+    """Who is one peer as far as limits go: an IPv4 address, or an IPv6 network. `host` is an IP literal."""
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:  # what a socket for both families calls an IPv4 peer
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, ONE_NETWORK), strict=False))
 
 
 def default_port(transport: str) -> int:

@@ -58,7 +58,15 @@ class NoAnswer:
     why: Why
 
 
-Output = Transmit | RequestArrived | ResponseArrived | NoAnswer
+@attrs.frozen
+class TurnedDeaf:
+    """Nothing more is read from there for a while: too much came to nothing (sip.shares). `again`: as told before."""
+
+    source: Hop
+    again: bool = False
+
+
+Output = Transmit | RequestArrived | ResponseArrived | NoAnswer | TurnedDeaf
 
 
 @attrs.frozen

@@ -6,21 +6,29 @@ or a moment does not grow with the number of transactions.
 
 from __future__ import annotations
 
-import heapq
 from collections import OrderedDict
-from typing import Generic, TypeVar
 
 import attrs
 
 from pushsvc.errors import Misuse
 from pushsvc.machine import Tokens
 from pushsvc.sip.client_transaction import Client, InviteClient
+from pushsvc.sip.deadlines import Deadlines
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.server_transaction import InviteServer, Server
-from pushsvc.sip.transaction import Output, RequestArrived, ResponseArrived, Settings, Transaction, Transmit
+from pushsvc.sip.shares import Shares, Standing
+from pushsvc.sip.transaction import (
+    Output,
+    RequestArrived,
+    ResponseArrived,
+    Settings,
+    Transaction,
+    Transmit,
+)
 
 MAX_SERVER = 10_000  # that many INVITEs of a push take about 56 MB; peers cannot make us hold more
+MAX_STRANGERS = 2_000  # of these, for peers that are not trusted: a flood of them leaves room for the core
 TAG_LENGTH = 16  # 95 random bits; RFC 3261 §19.3 asks for 32
 SHORTEST_REST, LONGEST_REST = 5, 30  # seconds: Retry-After of a 503, spread so that not all return at once
 
@@ -28,64 +36,23 @@ _COOKIE = "z9hG4bK"
 
 Key = tuple[str, ...]
 Origin = tuple[str, str | None, int, str]
-Name = TypeVar("Name")
 AnyClient = InviteClient | Client
 AnyServer = InviteServer | Server
-
-
-@attrs.define
-class Deadlines(Generic[Name]):
-    """Who wants to be woken when. Setting costs O(log n), the next moment O(1) on average."""
-
-    _at: dict[Name, float] = attrs.field(init=False, factory=dict)
-    # Wishes in order; one that `_at` does not confirm is out of date and dropped when it comes up.
-    _queue: list[tuple[float, int, Name]] = attrs.field(init=False, factory=list)
-    _serial: int = attrs.field(init=False, default=0)
-
-    def set(self, name: Name, at: float | None) -> None:
-        """Let `name` be due at that moment, or never (None), whatever was wished before."""
-        if at is None:
-            self._at.pop(name, None)
-        elif self._at.get(name) != at:
-            self._at[name] = at
-            self._serial += 1
-            heapq.heappush(self._queue, (at, self._serial, name))
-        if len(self._queue) > 2 * len(self._at) + 100:
-            self._tidy()
-
-    @property
-    def deadline(self) -> float | None:
-        queue = self._queue
-        while queue and self._at.get(queue[0][2]) != queue[0][0]:
-            heapq.heappop(queue)
-        return queue[0][0] if queue else None
-
-    def take_due(self, now: float) -> list[Name]:
-        """Who is due, earliest first; they are forgotten by this."""
-        due = []
-        while (at := self.deadline) is not None and at <= now:
-            name = heapq.heappop(self._queue)[2]
-            del self._at[name]
-            due.append(name)
-        return due
-
-    def _tidy(self) -> None:
-        """Most of the queue is out of date: build it anew, so that it cannot outgrow the living."""
-        self._queue = [entry for entry in self._queue if self._at.get(entry[2]) == entry[0]]
-        heapq.heapify(self._queue)
 
 
 @attrs.define(eq=False)
 class TransactionLayer:
     """All client and server transactions of one SIP element.
 
-    Told of messages, moments and wishes, it answers with Transmit, RequestArrived, ResponseArrived and NoAnswer.
-    `retransmissions` counts what was sent again.
+    Told of messages, moments and wishes, it answers with Transmit, RequestArrived, ResponseArrived, NoAnswer and
+    TurnedDeaf. `retransmissions` counts what was sent again.
     """
 
     settings: Settings
     tokens: Tokens
     max_server: int = MAX_SERVER
+    max_strangers: int = MAX_STRANGERS
+    shares: Shares = attrs.field(factory=Shares)
     retransmissions: int = attrs.field(init=False, default=0)
     _clients: dict[Key, AnyClient] = attrs.field(init=False, factory=dict)
     _servers: dict[Key, AnyServer] = attrs.field(init=False, factory=dict)
@@ -95,6 +62,9 @@ class TransactionLayer:
     _origin_of: dict[Key, Origin] = attrs.field(init=False, factory=dict)
     # Server transactions that have their final response and only linger, oldest first: they go when room is short.
     _answered: OrderedDict[Key, None] = attrs.field(init=False, factory=OrderedDict)
+    # The same of those alone that sources with limits made, and all of these.
+    _answered_strangers: OrderedDict[Key, None] = attrs.field(init=False, factory=OrderedDict)
+    _strangers: set[Key] = attrs.field(init=False, factory=set)
     # RFC 3261 §8.2.7: what is answered without state gets the same tag every time.
     _stateless_tag: str = attrs.field(init=False)
 
@@ -130,9 +100,23 @@ class TransactionLayer:
         server = self._servers.get(key)
         if server is None:
             return []
-        if response.status >= 200:
-            self._answered.setdefault(key)
-        return self._settle(key, server, server.respond(response, now))
+        if response.status < 200:
+            return self._settle(key, server, server.respond(response, now))
+        first = key not in self._answered
+        self._answered.setdefault(key)
+        if key in self._strangers:
+            self._answered_strangers.setdefault(key)
+        outputs = self._settle(key, server, server.respond(response, now))
+        return outputs + self._reckon(key, server.hop, response, now) if first else outputs
+
+    def unreadable(self, source: Hop, now: float) -> list[Output]:
+        """What came from there was no message."""
+        deaf = self.shares.charge(source, now)
+        return [] if deaf is None else [deaf]
+
+    def hears(self, source: Hop, now: float) -> bool:
+        """Whether what comes from there is to be read at all."""
+        return self.shares.standing(source, now) is not Standing.DEAF
 
     def unreachable(self, message: Message, now: float) -> list[Output]:
         """The transport could not send this message, which a Transmit asked for."""
@@ -182,8 +166,14 @@ class TransactionLayer:
 
     def _serve(self, key: Key, request: Request, source: Hop, now: float) -> list[Output]:
         hop = reply_hop(request, source)
-        if len(self._servers) >= self.max_server and not self._make_room():
+        stranger = self.shares.limits(source)
+        outside = request.to.tag is None and request.method != "CANCEL"
+        if outside and self.shares.standing(source, now) is not Standing.WELCOME:
+            return [Transmit(self._overloaded(request), hop), *self.unreadable(source, now)]
+        if not self._has_room(stranger):
             return [Transmit(self._overloaded(request), hop)]
+        if stranger:
+            self._strangers.add(key)
         server = (
             InviteServer(hop, self.settings, request, source)
             if request.method == "INVITE"
@@ -205,17 +195,33 @@ class TransactionLayer:
         self._origin_of[key] = origin
         return False
 
-    def _make_room(self) -> bool:
+    def _has_room(self, stranger: bool) -> bool:
         """Forget the oldest that has its answer, rather than refuse somebody new.
 
         All that is lost is the absorbing of late repeats, which at such a load have come long ago. It is also what
         keeps a flood of refused INVITEs, whose ACKs never come, from shutting everybody else out.
         """
-        if not self._answered:
+        if stranger and len(self._strangers) >= self.max_strangers:
+            return self._forget_oldest(self._answered_strangers)
+        return len(self._servers) < self.max_server or self._forget_oldest(self._answered)
+
+    def _forget_oldest(self, answered: OrderedDict[Key, None]) -> bool:
+        if not answered:
             return False
-        oldest = next(iter(self._answered))
-        self._forget(oldest)
+        self._forget(next(iter(answered)))
         return True
+
+    def _reckon(self, key: Key, source: Hop, response: Response, now: float) -> list[Output]:
+        """What the answer to a request means for its source."""
+        method = response.cseq.method
+        if response.status < 300 and method != "OPTIONS":
+            self.shares.pay_back(source, now)
+            return []
+        crowded = key in self._strangers and len(self._strangers) >= self.max_strangers
+        if crowded and response.status >= 300 and key in self._servers:
+            # RFC 3261 §8.2.7, statelessly: repeating refusals until an ACK comes would only make the flood greater.
+            self._forget(key)
+        return self.unreadable(source, now)
 
     def _overloaded(self, request: Request) -> Response:
         rest = SHORTEST_REST + int(self.tokens.fraction() * (LONGEST_REST - SHORTEST_REST + 1))
@@ -242,7 +248,9 @@ class TransactionLayer:
         self._deadlines.set(key, None)
         if self._clients.pop(key, None) is None:
             del self._servers[key]
+            self._strangers.discard(key)
             self._answered.pop(key, None)
+            self._answered_strangers.pop(key, None)
             if (origin := self._origin_of.pop(key, None)) is not None:
                 del self._origins[origin]
 

@@ -26,6 +26,7 @@ from pushsvc.net.tls import Tls
 from pushsvc.net.tokens import RandomTokens
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
+from pushsvc.sip.shares import Shares
 from pushsvc.sip.transaction import Settings
 from pushsvc.sip.uri import SipUri
 
@@ -69,7 +70,15 @@ class Network:
         )
         advertise = advertised(config, config.sip.listen)
         self.agent = UserAgent(
-            reactor, self.tokens, locator, observer, settings, advertise, self._tls, account_of(config)
+            reactor,
+            self.tokens,
+            locator,
+            observer,
+            settings,
+            advertise,
+            self._tls,
+            account_of(config),
+            Shares(config.sip.source_rate, config.sip.source_burst, config.sip.trusted_peers),
         )
         self.msrp = MsrpEndpoint(
             reactor,

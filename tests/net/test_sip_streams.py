@@ -29,10 +29,14 @@ class Owner:
 
     def __init__(self) -> None:
         self.messages: list[tuple[Message, Hop]] = []
+        self.deaf_to: list[str] = []
         self.unsent_messages: list[Message] = []
 
     def received(self, message: Message, source: Hop) -> None:
         self.messages.append((message, source))
+
+    def hears(self, source: Hop) -> bool:
+        return source.host not in self.deaf_to
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None: ...
 

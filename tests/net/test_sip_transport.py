@@ -23,7 +23,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Response
 from tests.sim import Network, Weather
 from tests.sip.samples import INVITE
-from tests.sip.values import make_request
+from tests.sip.values import make_request, make_response
 from tests.wires import Calling, Collecting, Wire
 
 PORT = 5060
@@ -37,6 +37,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.messages: list[tuple[Message, Hop]] = []
+        self.deaf_to: list[str] = []
         self.errors: list[tuple[Hop, int, Response | None]] = []
         self.streams: list[StreamTransport] = []
         self.lost: list[StreamTransport] = []
@@ -46,6 +47,9 @@ class Owner:
         if self.bug is not None:
             raise self.bug
         self.messages.append((message, source))
+
+    def hears(self, source: Hop) -> bool:
+        return source.host not in self.deaf_to
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self.errors.append((source, error.status, reply))
@@ -85,6 +89,15 @@ class Datagrams(SynchronousTestCase):
         (first, second) = self.owner.errors
         self.assertEqual((first[1], first[2].status if first[2] else None), (400, 400))
         self.assertEqual(second[2], None)
+
+    def test_what_a_flood_sends_is_not_read(self) -> None:
+        """But for answers: they may be those to our own requests, and forged floods must not cost us these."""
+        self.owner.deaf_to = [THERE]
+        self.send(WIRE)
+        self.send(b"garbage")
+        self.assertEqual((self.owner.messages, self.owner.errors), ([], []))
+        self.send(encode(make_response(OPTIONS)))
+        self.assertEqual(len(self.owner.messages), 1)
 
     def test_keep_alives_are_nobodys_business(self) -> None:
         """RFC 5626: CRLF, every few seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import TimedOut, Unreachable, Withdrawn
@@ -11,11 +12,12 @@ from pushsvc.net.reaching import Exchange
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
+from pushsvc.sip.shares import Shares
 from pushsvc.sip.uri import SipUri
 from tests.net.sides import ALICE, ALICE_6, BOB, BOB_6, CAROL, ENOUGH, PORT, AgentTest, Side
 from tests.sim import Network, Weather
 from tests.sip.values import make_request, make_response
-from tests.wires import Collecting
+from tests.wires import Calling, Collecting, Wire
 
 
 class Requests(AgentTest):
@@ -277,3 +279,52 @@ class Stopping(AgentTest):
         self.network.run(self.alice.agent.stop())
         self.network.settle(1)
         self.assertEqual([stream.connected for stream in self.network.streams], [False, False])
+
+
+class Floods(AgentTest):
+    """A peer that asks for too much (SECURITY part 5, rates per source)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bob = Side(self.network, BOB, shares=Shares(rate=1.0, burst=5))
+        self.bob.answering(403)
+
+    def options(self, transport: str, count: int) -> list[bytes]:
+        return [
+            encode(
+                make_request(
+                    "OPTIONS", via=f"SIP/2.0/{transport} {CAROL};rport;branch=z9hG4bK{number}", call_id=f"c{number}"
+                )
+            )
+            for number in range(count)
+        ]
+
+    def call(self) -> Wire:
+        factory = Calling()
+        self.network.host(CAROL).connectTCP(BOB, PORT, factory)
+        self.network.settle(0.1)
+        return factory.wire
+
+    def test_it_is_heard_less_and_that_is_news_once(self) -> None:
+        """Refused, then 503, then nothing; others are served meanwhile."""
+        peer = Collecting()
+        socket = self.network.host(CAROL).listenUDP(PORT, peer)
+        with capturedLogs() as events:
+            for datagram in self.options("UDP", 50):
+                socket.write(datagram, (BOB, PORT))
+            self.network.settle(0.5)
+        statuses = [response[8:11] for response in peer.came]
+        self.assertEqual(statuses, [b"403"] * 5 + [b"503"] * 5)
+        self.assertEqual(sum(event["log_level"] is LogLevel.warn for event in events), 1)
+        self.assertEqual(self.result(self.alice.ask()).response.status, 403)
+
+    def test_a_stream_of_it_is_cut_and_no_new_one_taken(self) -> None:
+        """It has nothing to say that anybody wants to hear, until some seconds later."""
+        wire = self.call()
+        wire.transport.write(b"".join(self.options("TCP", 50)))  # type: ignore[union-attr]
+        self.network.settle(0.1)
+        self.assertIsNotNone(wire.lost)
+        self.assertIn(wire.octets.count(b"\r\nCSeq: "), (10, 11))  # a second read may come when time has paid some back
+        self.assertIsNotNone(self.call().lost)
+        self.network.settle(10)
+        self.assertIsNone(self.call().lost)

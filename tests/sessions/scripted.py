@@ -27,6 +27,7 @@ class ScriptedAgent:
         self.next_hops: list[SipUri] = []
         self.foreign: list[bool] = []
         self.withdrawn: list[Request] = []
+        self.limited = False
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
 
@@ -57,6 +58,9 @@ class ScriptedAgent:
 
     def respond(self, response: Response) -> None:
         self.sent.append(response)
+
+    def limits(self, source: Hop) -> bool:
+        return self.limited
 
     def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
         return SipUri("192.0.2.10", "sips" if secure else "sip", user)

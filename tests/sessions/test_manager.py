@@ -63,6 +63,21 @@ class Routing(SynchronousTestCase):
         self.arrive(self.invite(tag="t3"))
         self.assertEqual((self.sessions.alive, self.agent.methods()), (2, ["200", "486"]))
 
+    def test_one_source_cannot_take_all_the_room(self) -> None:
+        """SECURITY part 5: 486 for its next, however its sessions and invitations end meanwhile."""
+        self.agent.limited = True
+        session = self.accepted_session()
+        self.arrive(self.in_session("ACK", 1))
+        self.arrive(self.invite(tag="t2"))
+        self.assertEqual(self.agent.methods(), ["200", "486"])
+        session.close()
+        self.agent.answer(200)
+        for tag in ("t3", "t4"):
+            self.arrive(self.invite(tag=tag))
+            self.invitations.pop().refuse(603)
+        self.assertEqual(self.agent.methods()[2:], ["BYE", "603", "603"])
+        self.assertEqual((self.sessions.alive, len(self.sessions._room)), (0, 0))
+
     def test_the_same_caller_again_before_it_was_answered(self) -> None:
         """[D-SIP-6]"""
         self.arrive(self.invite())

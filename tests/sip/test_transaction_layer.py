@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from ipaddress import ip_network
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.errors import Misuse
 from pushsvc.sip.hop import Hop, stamped
 from pushsvc.sip.message import Request, ack_of, cancel_of, reply_to
-from pushsvc.sip.transaction import NoAnswer, RequestArrived, ResponseArrived, Settings, Transmit, Why
-from pushsvc.sip.transaction_layer import Deadlines, TransactionLayer
+from pushsvc.sip.shares import Shares
+from pushsvc.sip.transaction import NoAnswer, RequestArrived, ResponseArrived, Settings, Transmit, TurnedDeaf, Why
+from pushsvc.sip.transaction_layer import TransactionLayer
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_request, make_response
 from tests.sip.walking import TCP_HOP, UDP_HOP
 
@@ -44,39 +45,6 @@ def run_out(layer: TransactionLayer) -> list[object]:
     while (now := layer.deadline) is not None:
         outputs += layer.wake(now)
     return outputs
-
-
-class DeadlinesTests(SynchronousTestCase):
-    def test_agrees_with_a_plain_dict(self) -> None:
-        """Setting, moving, forgetting and taking in any order: a lost timer is a session that hangs for ever."""
-        chance = random.Random(5)
-        queue: Deadlines[int] = Deadlines()
-        model: dict[int, float] = {}
-        for _ in range(5000):
-            name, now = chance.randrange(60), chance.random() * 100
-            match chance.randrange(6):
-                case 0:
-                    due = queue.take_due(now / 20)
-                    self.assertEqual(due, sorted(due, key=model.__getitem__))
-                    self.assertEqual(sorted(due), sorted(key for key, at in model.items() if at <= now / 20))
-                    for key in due:
-                        del model[key]
-                case 1:
-                    queue.set(name, None)
-                    model.pop(name, None)
-                case _:
-                    queue.set(name, now)
-                    model[name] = now
-            self.assertEqual(queue.deadline, min(model.values(), default=None))
-
-    def test_does_not_outgrow_the_living(self) -> None:
-        """Many short transactions leave nothing behind, though their timers were far away."""
-        queue: Deadlines[int] = Deadlines()
-        for name in range(10000):
-            queue.set(name, 32.0 + name)
-            queue.set(name, None)
-        self.assertLess(len(queue._queue), 200)
-        self.assertIsNone(queue.deadline)
 
 
 class ClientSideTests(SynchronousTestCase):
@@ -354,3 +322,106 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(len(woken), 2000)
         self.assertEqual((layer.deadline, layer.counts()), (None, (0, 2000)))
         self.assertLess(len(layer._deadlines._queue), 200)
+
+
+class FloodTests(SynchronousTestCase):
+    """What one source gets that asks for too much (SECURITY part 5, G11)."""
+
+    def setUp(self) -> None:
+        self.layer = TransactionLayer(Settings(), CountingTokens(), shares=Shares(rate=1.0, burst=3))
+        self.count = 0
+
+    def arrive(self, method: str = "INVITE", source: Hop = UDP_PEER, to: str = "<sip:bob@example.com>") -> list[str]:
+        """What one more request of it leads to, in words."""
+        self.count += 1
+        self.request = make_request(method, via=via(f"f{self.count}"), call_id=f"f{self.count}", to=to)
+        return self.in_words(self.layer.received(self.request, source, 0.0))
+
+    def answer(self, status: int) -> list[str]:
+        return self.in_words(self.layer.respond(make_response(self.request, status), 0.0))
+
+    def in_words(self, outputs: list[object]) -> list[str]:
+        return [
+            str(getattr(output.message, "status", "")) if isinstance(output, Transmit) else type(output).__name__
+            for output in outputs
+        ]
+
+    def test_refusals_use_up_its_share(self) -> None:
+        """Then 503 without a look, then deafness; its retransmissions and others are served as before."""
+        for _ in range(3):
+            self.assertEqual(self.arrive(), ["RequestArrived"])
+            self.assertEqual(self.answer(403), ["403"])
+        refused = self.request
+        self.assertEqual([self.arrive() for _ in range(3)], [["503"], ["503"], ["503", "TurnedDeaf"]])
+        self.assertFalse(self.layer.hears(UDP_PEER, 0.0))
+        other = Hop("udp", "198.51.100.1", 5060)
+        self.assertTrue(self.layer.hears(other, 0.0))
+        self.assertEqual(self.arrive(source=other), ["RequestArrived"])
+        self.assertEqual(self.in_words(self.layer.received(refused, UDP_PEER, 0.5)), ["403"])
+        self.assertTrue(self.layer.hears(UDP_PEER, 5.0))
+
+    def test_what_is_accepted_costs_nothing(self) -> None:
+        """A sender that pushes a thousand times an hour; over a stream nothing lingers either."""
+        for method in ("INVITE", "MESSAGE"):
+            for _ in range(20):
+                self.assertEqual(self.arrive(method, TCP_PEER), ["RequestArrived"])
+                self.assertEqual(self.answer(200), ["200"])
+
+    def test_a_repeated_2xx_is_accepted_once(self) -> None:
+        """Repeating it must not pay for refusals."""
+        self.arrive()
+        self.answer(200)
+        for _ in range(2):
+            self.arrive()
+            self.answer(403)
+        first = make_request("INVITE", via=via("f1"), call_id="f1")
+        for _ in range(5):
+            self.layer.respond(make_response(first, 200), 0.0)
+        self.arrive()
+        self.answer(403)
+        self.assertEqual(self.arrive(), ["503"])
+
+    def test_options_are_never_free(self) -> None:
+        """They are answered to everybody, so nothing proves that their sender is more than a flood."""
+        for _ in range(3):
+            self.assertEqual(self.arrive("OPTIONS"), ["RequestArrived"])
+            self.answer(200)
+        self.assertEqual(self.arrive("OPTIONS"), ["503"])
+
+    def test_what_cannot_be_read_counts(self) -> None:
+        """A flood of garbage."""
+        self.assertEqual([self.layer.unreadable(UDP_PEER, 0.0) for _ in range(6)], [[]] * 5 + [[TurnedDeaf(UDP_PEER)]])
+
+    def test_a_session_that_runs_goes_on(self) -> None:
+        """Its BYE is looked at, whatever else came from there, and so is a CANCEL."""
+        for _ in range(3):
+            self.arrive()
+            self.answer(403)
+        self.assertEqual(self.arrive("BYE", to="<sip:bob@example.com>;tag=b1"), ["RequestArrived"])
+        self.assertEqual(self.arrive("CANCEL"), ["RequestArrived"])
+        self.assertEqual(self.arrive(), ["503"])
+
+    def test_strangers_leave_room_for_the_trusted(self) -> None:
+        """However many addresses a flood comes from, the core's requests are served."""
+        core = Hop("udp", "192.0.2.5", 5060)
+        shares = Shares(trusted=[ip_network("192.0.2.5/32")])
+        self.layer = TransactionLayer(Settings(), CountingTokens(), max_server=5, max_strangers=2, shares=shares)
+        for number in range(2):
+            self.assertEqual(self.arrive(source=Hop("udp", f"198.51.100.{number}", 5060)), ["RequestArrived"])
+        self.assertEqual(self.arrive(source=Hop("udp", "198.51.100.9", 5060)), ["503"])
+        for _ in range(3):
+            self.assertEqual(self.arrive(source=core), ["RequestArrived"])
+        self.assertEqual(self.arrive(source=core), ["503"])
+
+    def test_in_a_crowd_refusals_are_not_repeated(self) -> None:
+        """G11: no more octets go out than came in, since each may go to somebody who never asked (RFC 3261 §8.2.7)."""
+        self.layer = TransactionLayer(Settings(), CountingTokens(), max_strangers=4)
+        sent: list[str] = []
+        for number in range(50):
+            self.arrive(source=Hop("udp", f"198.51.100.{number}", 5060))
+            sent += self.answer(403)
+        self.assertEqual(sent, ["403"] * 50)
+        self.assertEqual(self.layer.counts(), (0, 3))
+        run_out(self.layer)
+        self.assertEqual((self.layer.retransmissions, self.layer.counts()), (3 * 10, (0, 0)))
+        self.assertEqual((self.layer._strangers, self.layer._answered, self.layer._answered_strangers), (set(), {}, {}))
