@@ -1,4 +1,4 @@
-# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make soak`, `make check`, `make bench`, `make docs`.
+# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make soak`, `make check`, `make bench`, `make floods`, `make docs`.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test soak check bench docs clean
+.PHONY: help demo test soak check bench floods docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
+	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
 	@echo 'make docs                          the documentation, into build/docs'
 	@echo 'make clean                         removes what the other targets made'
 
@@ -39,6 +40,9 @@ check: $(VENV)/.has-check
 
 bench: $(VENV)/.has-test
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+floods: $(VENV)/.has-test
+	@$(BIN)/python -m benchmarks.floods $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only '$(ONLY)')
 
 docs: $(VENV)/.has-test $(VENV)/.has-docs
 	$(BIN)/python -m tests.conformance

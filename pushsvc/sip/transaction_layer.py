@@ -170,7 +170,8 @@ class TransactionLayer:
         outside = request.to.tag is None and request.method != "CANCEL"
         if outside and self.shares.standing(source, now) is not Standing.WELCOME:
             return [Transmit(self._overloaded(request), hop), *self.unreadable(source, now)]
-        if not self._has_room(stranger):
+        # What OPTIONS is told is longer than the question: not a thing to send to ever more addresses.
+        if (stranger and self._crowded and request.method == "OPTIONS") or not self._has_room(stranger):
             return [Transmit(self._overloaded(request), hop)]
         if stranger:
             self._strangers.add(key)
@@ -195,13 +196,17 @@ class TransactionLayer:
         self._origin_of[key] = origin
         return False
 
+    @property
+    def _crowded(self) -> bool:
+        return len(self._strangers) >= self.max_strangers
+
     def _has_room(self, stranger: bool) -> bool:
         """Forget the oldest that has its answer, rather than refuse somebody new.
 
         All that is lost is the absorbing of late repeats, which at such a load have come long ago. It is also what
         keeps a flood of refused INVITEs, whose ACKs never come, from shutting everybody else out.
         """
-        if stranger and len(self._strangers) >= self.max_strangers:
+        if stranger and self._crowded:
             return self._forget_oldest(self._answered_strangers)
         return len(self._servers) < self.max_server or self._forget_oldest(self._answered)
 
@@ -217,8 +222,7 @@ class TransactionLayer:
         if response.status < 300 and method != "OPTIONS":
             self.shares.pay_back(source, now)
             return []
-        crowded = key in self._strangers and len(self._strangers) >= self.max_strangers
-        if crowded and response.status >= 300 and key in self._servers:
+        if self._crowded and key in self._strangers and response.status >= 300:
             # RFC 3261 §8.2.7, statelessly: repeating refusals until an ACK comes would only make the flood greater.
             self._forget(key)
         return self.unreadable(source, now)

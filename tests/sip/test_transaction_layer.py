@@ -425,3 +425,12 @@ class FloodTests(SynchronousTestCase):
         run_out(self.layer)
         self.assertEqual((self.layer.retransmissions, self.layer.counts()), (3 * 10, (0, 0)))
         self.assertEqual((self.layer._strangers, self.layer._answered, self.layer._answered_strangers), (set(), {}, {}))
+
+    def test_in_a_crowd_strangers_are_not_told_what_we_can(self) -> None:
+        """G11: the answer to OPTIONS is longer than the question."""
+        self.layer = TransactionLayer(Settings(), CountingTokens(), max_strangers=2)
+        for number in range(2):
+            self.assertEqual(self.arrive("OPTIONS", Hop("udp", f"198.51.100.{number}", 5060)), ["RequestArrived"])
+            self.assertEqual(self.answer(200), ["200"])
+        self.assertEqual(self.arrive("OPTIONS", Hop("udp", "198.51.100.9", 5060)), ["503"])
+        self.assertEqual(self.arrive("INVITE", Hop("udp", "198.51.100.9", 5060)), ["RequestArrived"])
