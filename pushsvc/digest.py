@@ -1,12 +1,13 @@
-"""Digest access authentication (RFC 7616, RFC 8760): challenges as they come, and the answer to one.
+"""Digest access authentication (RFC 7616, RFC 8760): challenges and their answers, as either side sees them.
 
 SIP and MSRP relays use the same. Which challenges are answered, and how often, is in `sip.credentials` and
-`msrp.authorization`.
+`msrp.authorization`; which answers are believed, in `sip.authentication`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Iterable
 
@@ -19,6 +20,9 @@ _HASHES = {
     for name, ours in (("MD5", "md5"), ("SHA-256", "sha256"), ("SHA-512-256", "sha512_256"))
     if ours in hashlib.algorithms_available
 }
+ALGORITHMS = tuple(_HASHES)
+"""The algorithms that are known here, without their `-sess` forms."""
+
 _SESSION = "-SESS"
 _BROKEN = ""  # the name of what could not be read
 
@@ -28,6 +32,9 @@ _item = re.compile(
     r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\x00-\x20\x7f",;<>\\]++)',
     re.DOTALL,
 ).fullmatch
+
+_count = re.compile(r"[0-9a-fA-F]{8}").fullmatch
+_digest = re.compile(r"[0-9a-f]{32,64}").fullmatch
 
 Directives = dict[str, str]
 
@@ -109,15 +116,67 @@ class Challenge:
         return self._digest(account, "", uri, cnonce, count)
 
     def _digest(self, account: Account, method: str, uri: str, cnonce: str, count: int) -> str:
-        secret = self._hashed(account.user, self.realm, account.password)
+        algorithm = self._hash
+        secret = secret_of(algorithm, account.user, self.realm, account.password)
         if self._is_session:
-            secret = self._hashed(secret, self.nonce, cnonce)
+            secret = _hashed(algorithm, secret, self.nonce, cnonce)
         guarded = (f"{count:08x}", cnonce, "auth") if self.qop else ()
-        return self._hashed(secret, self.nonce, *guarded, self._hashed(method, uri))
+        return _hashed(algorithm, secret, self.nonce, *guarded, _hashed(algorithm, method, uri))
 
-    def _hashed(self, *parts: str) -> str:
-        octets = ":".join(parts).encode("utf-8", "surrogateescape")
-        return hashlib.new(_HASHES[self._hash], octets, usedforsecurity=False).hexdigest()
+
+@attrs.frozen
+class Answer:
+    """What an Authorization field with qop=auth says (RFC 7616 §3.4): `algorithm` in upper case, `nc` as written."""
+
+    user: str
+    realm: str
+    nonce: str
+    uri: str
+    algorithm: str
+    cnonce: str
+    nc: str
+    response: str
+
+    @classmethod
+    def read(cls, directives: Directives) -> Answer | str:
+        """The answer, or what is wrong with it, in words."""
+        missing = {"username", "realm", "nonce", "uri", "response"} - directives.keys()
+        if _BROKEN in directives:
+            return "it cannot be read"
+        if missing:
+            return f"it has no {min(missing)}"
+        if directives.get("qop", "").lower() != "auth" or not directives.get("cnonce"):
+            return "it has no qop=auth with a cnonce"
+        if not _count(directives.get("nc", "")) or int(directives["nc"], 16) == 0:
+            return "its nc is no count"
+        if not _digest(directives["response"]):
+            return "its response is no digest"
+        return cls(
+            directives["username"],
+            directives["realm"],
+            directives["nonce"],
+            directives["uri"],
+            directives.get("algorithm", "MD5").upper(),
+            directives["cnonce"],
+            directives["nc"],
+            directives["response"],
+        )
+
+    @property
+    def count(self) -> int:
+        """Which request with this nonce it is, from 1."""
+        return int(self.nc, 16)
+
+    def is_right(self, secret: str, method: str) -> bool:
+        """Whether it was made with this secret (`secret_of`), for an algorithm of `ALGORITHMS`; in constant time."""
+        line = _hashed(self.algorithm, method, self.uri)
+        expected = _hashed(self.algorithm, secret, self.nonce, self.nc, self.cnonce, "auth", line)
+        return hmac.compare_digest(expected, self.response)
+
+
+def secret_of(algorithm: str, user: str, realm: str, password: str) -> str:
+    """What both sides know (RFC 7616 §3.4.2, `H(A1)`): as good as the password, in this realm."""
+    return _hashed(algorithm, user, realm, password)
 
 
 def challenges_in(values: Iterable[str], header: str) -> list[Challenge]:
@@ -129,10 +188,20 @@ def challenges_in(values: Iterable[str], header: str) -> list[Challenge]:
     return [challenge for challenge in found if challenge is not None]
 
 
+def answers_in(values: Iterable[str]) -> list[Directives]:
+    """The directives of each answer to a Digest challenge in these fields, without quotes; see `Answer.read`."""
+    return _read(values)
+
+
 def directives_in(value: str) -> Directives:
     """The directives of an Authentication-Info field, without quotes; what cannot be read is left out."""
     found = [_parts(item) for item in split_list(value)]
     return {name: text for _, name, text in found if name is not None and name != _BROKEN}
+
+
+def _hashed(algorithm: str, *parts: str) -> str:
+    octets = ":".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.new(_HASHES[algorithm], octets, usedforsecurity=False).hexdigest()
 
 
 def _read(values: Iterable[str]) -> list[Directives]:

@@ -22,6 +22,7 @@ from pushsvc.net.tls import Tls
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Call, Floors, Invitation, Session, Sessions, Take
 from pushsvc.sip.transaction import Settings
+from pushsvc.sip.trust_domain import TrustDomain
 from pushsvc.sip.uri import SipUri
 from tests.identities import identity_of
 from tests.sim import Host, Network
@@ -92,6 +93,7 @@ class Agent:
         names: dict[str, list[str]] | None = None,
         max_sessions: int = 2000,
         account: Account | None = None,
+        domain: TrustDomain | None = None,
         relay: Relay | None = None,
         **floors: Any,
     ) -> None:
@@ -103,7 +105,9 @@ class Agent:
         names = names or {}
         observer = Observers(observers)
         self.settings = Settings()
-        self.agent = UserAgent(self.host, self.tokens, locator, observer, self.settings, address, account=account)
+        self.agent = UserAgent(
+            self.host, self.tokens, locator, observer, self.settings, address, account=account, domain=domain
+        )
         self.tls = tls or Tls(identity or identity_of(name))
         settings = MsrpSettings(transfer=transfer or Transfer(), relay=relay)
         self.msrp = MsrpEndpoint(

@@ -28,9 +28,12 @@ from pushsvc.sender.job import AttemptResult, ContentFile, Job
 from pushsvc.sender.lingering import Lingering
 from pushsvc.sender.traces import Traces
 from pushsvc.sender.ways import Ways
+from pushsvc.sip.authentication import Authentication, Users
+from pushsvc.sip.trust_domain import Networks, TrustDomain
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
 from tests.sim import Network
+from tests.tokens import CountedTokens
 
 GIB = 1 << 30
 ICSI = "urn:urn-7:3gpp-service.ims.icsi.oma.push"
@@ -103,7 +106,7 @@ class ReceivingSide:
     """A receiver's reception and inbox at 192.0.2.20.
 
     `host` are facts of `reception.Host`, `agent` of the agent, `accept` of the policy; `tell` hears of questions.
-    `plain`: it takes MSRP without TLS, too.
+    `plain`: it takes MSRP without TLS, too. `trusted` are its trusted peers; all others have to be one of `users`.
     """
 
     def __init__(
@@ -119,11 +122,19 @@ class ReceivingSide:
         agent: dict[str, Any] | None = None,
         plain: bool = False,
         disk: Disk | None = None,
+        trusted: Networks = (),
+        users: Users | None = None,
         in_thread: InThread = at_once,
         tell: Callable[[Change, Pending], None] = lambda change, pending: None,
         **accept: Any,
     ) -> None:
-        self.stack = Agent(network, "192.0.2.20", name, observers=observers, **(agent or {}))
+        self.authentication = Authentication(CountedTokens("auth"))
+        if users is not None:
+            self.authentication.admit(users)
+        self.unauthenticated: list[str] = []
+        domain = TrustDomain(trusted, self.authentication)
+        self.stack = Agent(network, "192.0.2.20", name, observers=observers, domain=domain, **(agent or {}))
+        self.stack.agent.on_unauthenticated = self.unauthenticated.append
         self.arrived: list[Entry] = []
         self.declined: list[str] = []
         self.inbox = Inbox(

@@ -2,7 +2,18 @@
 
 from pushsvc.config.load import load_receiver, load_sender, reloaded
 from pushsvc.config.printed import to_toml
-from pushsvc.config.receiver import Accept, Action, Hooks, Inbox, ReceiverConfig, Registration, Rule
+from pushsvc.config.receiver import (
+    Accept,
+    Action,
+    Algorithm,
+    Digest,
+    Hooks,
+    Inbox,
+    ReceiverConfig,
+    Registration,
+    Rule,
+    User,
+)
 from pushsvc.config.sender import CloseTransferred, Delivery, Disposition, Mode, Queue, Retry, SenderConfig
 from pushsvc.config.shared import (
     Api,
@@ -26,11 +37,13 @@ from pushsvc.config.values import Listen, Network, Octets, Seconds, Secret, Unix
 __all__ = [
     "Accept",
     "Action",
+    "Algorithm",
     "Api",
     "ClientCertificate",
     "CloseTransferred",
     "Config",
     "Delivery",
+    "Digest",
     "Disposition",
     "Hooks",
     "Inbox",
@@ -59,6 +72,7 @@ __all__ = [
     "Tls",
     "TlsVersion",
     "UnixListen",
+    "User",
     "load_receiver",
     "load_sender",
     "parse_override",

@@ -15,11 +15,13 @@ import attrs
 
 from pushsvc.config.certificates import check_authorities, check_pair
 from pushsvc.config.lines import KeyPath
-from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.config.receiver import Algorithm, ReceiverConfig
 from pushsvc.config.secrets import check_readable
 from pushsvc.config.sender import SenderConfig
 from pushsvc.config.shared import Config
 from pushsvc.config.values import Listen, Wrong, show
+from pushsvc.sip.authentication import LONGEST_USER
+from pushsvc.sip.uri import SipUri
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _URN = re.compile(r"urn:[A-Za-z0-9-]+:[A-Za-z0-9()+,.:=@;$_!*'-]+")
@@ -27,6 +29,7 @@ _MEDIA_RANGE = re.compile(r"\*|[A-Za-z0-9!#$&^_.+-]+/(\*|[A-Za-z0-9!#$&^_.+-]+)"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+:-]+")
 _WEBHOOK = re.compile(r"https?://[^\s/]+(/\S*)?")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+IDENTITY_HINT = 'write "sip:user@domain" and nothing more'
 PLACEHOLDERS = ("path", "id", "type", "sender")
 
 
@@ -57,11 +60,8 @@ def _finding(what: str, hint: str, *keys: str) -> Finding:
 
 def _sip(config: Config) -> Iterator[Finding]:
     sip = config.sip
-    identity = sip.identity
-    if not identity.user or identity.parameters or identity.headers or identity.password:
-        yield _finding(
-            f'"{identity}" is not an address of record', 'write "sip:user@domain" and nothing more', "sip.identity"
-        )
+    if not _is_address(sip.identity):
+        yield _finding(f'"{sip.identity}" is not an address of record', IDENTITY_HINT, "sip.identity")
     if sip.advertise and not _is_host(sip.advertise):
         yield _finding(f"{show(sip.advertise)} is not a host", "a name or an address, without port", "sip.advertise")
     if not sip.auth_user.isprintable():
@@ -178,16 +178,46 @@ def _receiver(config: ReceiverConfig) -> Iterator[Finding]:
         yield _finding("no content would ever be taken", 'write ["*"]', "accept.types")
     for index, rule in enumerate(config.rule):
         yield from _each(rule.types or (), _MEDIA_RANGE, 'not a type like "image/*"', "rule", index, "types")
+    yield from _digest(config)
+    yield from _users(config)
     yield from _open_or_bounded(config)
     if not _is_below(config.inbox.directory):
         yield _finding("not a directory below the state directory", 'write "inbox"', "inbox.directory")
     yield from _hooks(config)
 
 
+def _digest(config: ReceiverConfig) -> Iterator[Finding]:
+    algorithms = config.digest.algorithms
+    if not algorithms:
+        yield _finding("no digest is offered", 'write ["SHA-256"]', "digest.algorithms")
+    if len(set(algorithms)) < len(algorithms):
+        yield _finding("one of them is there twice", "", "digest.algorithms")
+    if Algorithm.MD5 in algorithms[:-1]:
+        yield _finding("MD5 is the weakest", "put it last: callers take the first they know", "digest.algorithms")
+
+
+def _users(config: ReceiverConfig) -> Iterator[Finding]:
+    names: set[str] = set()
+    for index, user in enumerate(config.user):
+        key, wrong = "name", None
+        if not 1 <= len(user.name) <= LONGEST_USER:
+            wrong = Wrong(f"{show(user.name)} has not 1 to {LONGEST_USER} characters")
+        elif user.name in names:
+            wrong = Wrong(f"{show(user.name)} is there already", "one [[user]] each")
+        elif user.identity is None and ("@" in user.name or not _is_host(config.realm)):
+            wrong = Wrong(f"{show(user.name)} makes no address in the realm {show(config.realm)}", "set identity")
+        elif user.identity is not None and not _is_address(user.identity):
+            key, wrong = "identity", Wrong(f'"{user.identity}" is not an address of record', IDENTITY_HINT)
+        names.add(user.name)
+        if wrong is not None:
+            yield Finding((("user", index, key), ("digest", "realm")), wrong)
+
+
 def _open_or_bounded(config: ReceiverConfig) -> Iterator[Finding]:
     """Beyond loopback, somebody must have said who may send."""
     exposed = [listen for listen in (*config.sip.listen, *config.msrp.listen) if not listen.loopback]
-    if exposed and not (config.accept.open or config.accept.allow or config.rule):
+    asked = config.user and not config.sip.trusted_peers  # those are not asked, whoever they bring
+    if exposed and not (config.accept.open or config.accept.allow or config.rule or asked):
         yield _finding(
             f"{exposed[0]} is reachable from outside, and nothing says who may send",
             "set open = true for everybody, or allow, or a [[rule]]",
@@ -217,6 +247,11 @@ def _each(values: tuple[str, ...], pattern: re.Pattern[str], what: str, *key: An
     for index, value in enumerate(values):
         if not pattern.fullmatch(value):
             yield Finding(((*path, index),), Wrong(f"{show(value)} is {what}"))
+
+
+def _is_address(uri: SipUri) -> bool:
+    """Whether it is an address of record: a user, a host, and nothing that says how to get there."""
+    return bool(uri.user) and not (uri.parameters or uri.headers or uri.password)
 
 
 def _is_host(text: str) -> bool:

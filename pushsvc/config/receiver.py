@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
+from urllib.parse import quote
 
 import attrs
 
 from pushsvc.config.shared import DAY, Config, any_time, some_octets, some_time
-from pushsvc.config.values import Octets, Seconds, Wrong, between, setting, write_duration, write_size
+from pushsvc.config.values import Octets, Seconds, Secret, Wrong, between, setting, write_duration, write_size
 from pushsvc.sip.uri import SipUri
+
+_IN_USER = "&=+$,;?/!*'()"  # what a user part holds without escapes, beside what `quote` never escapes (RFC 3261 §25.1)
 
 
 def some_pattern(pattern: str) -> None:
@@ -59,6 +62,31 @@ class Rule:
     timeout: Seconds = setting(Seconds(30.0), some_time)
 
 
+class Algorithm(enum.Enum):
+    """A digest algorithm (RFC 8760)."""
+
+    SHA_256 = "SHA-256"
+    SHA_512_256 = "SHA-512-256"
+    MD5 = "MD5"
+
+
+@attrs.frozen
+class Digest:
+    """[digest]: how users prove who they are. `realm` "": the host of our identity."""
+
+    realm: str = ""
+    algorithms: tuple[Algorithm, ...] = (Algorithm.SHA_256,)
+
+
+@attrs.frozen(kw_only=True)
+class User:
+    """[[user]]: somebody who pushes without a trusted peer in between."""
+
+    name: str
+    password: Secret
+    identity: SipUri | None = None
+
+
 @attrs.frozen
 class Inbox:
     """[inbox]: `keep_partial` 0: what was cut is not kept; `max_partial` is octets of all that is."""
@@ -83,6 +111,8 @@ class ReceiverConfig(Config):
     registration: Registration = Registration()
     accept: Accept = Accept()
     rule: tuple[Rule, ...] = ()
+    digest: Digest = Digest()
+    user: tuple[User, ...] = ()
     inbox: Inbox = Inbox()
     hooks: Hooks = Hooks()
 
@@ -90,3 +120,12 @@ class ReceiverConfig(Config):
     def inbox_dir(self) -> Path:
         """The directory of what was received."""
         return self.state_dir / self.inbox.directory
+
+    @property
+    def realm(self) -> str:
+        """The realm of our users."""
+        return self.digest.realm or self.sip.identity.host
+
+    def identity_of(self, user: User) -> SipUri:
+        """Whom a user may push as: its name at our realm where nothing else is said."""
+        return user.identity or SipUri(user=quote(user.name, safe=_IN_USER), host=self.realm)

@@ -33,6 +33,7 @@ from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.shares import Shares
 from pushsvc.sip.transaction import (
     NoAnswer,
+    NotAuthenticated,
     Output,
     RequestArrived,
     ResponseArrived,
@@ -41,6 +42,7 @@ from pushsvc.sip.transaction import (
     TurnedDeaf,
 )
 from pushsvc.sip.transaction_layer import TransactionLayer
+from pushsvc.sip.trust_domain import TrustDomain
 from pushsvc.sip.uri import SipUri
 
 
@@ -49,7 +51,8 @@ class UserAgent:
 
     `on_request(request, source)` is told of every new request, ACKs of 2xx included; `on_stray(response, invite)`
     of every 2xx to an INVITE that nobody waits for any more: repeated, forked, or crossing a CANCEL. The INVITE is
-    None once its transaction is over.
+    None once its transaction is over. `on_unauthenticated(kind)` is told of requests that failed at the border of
+    `domain`, by a word of `sip.authentication.Kind`.
     """
 
     log = Logger()
@@ -65,16 +68,18 @@ class UserAgent:
         tls: Tls | None = None,
         account: Account | None = None,
         shares: Shares | None = None,
+        domain: TrustDomain | None = None,
     ) -> None:
         self.on_request: Callable[[Request, Hop], None] = lambda request, source: None
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
+        self.on_unauthenticated: Callable[[str], None] = lambda kind: None
         self._reactor = reactor
         self._tokens = tokens
         self._observer = observer
         self._advertise = advertise
         self._account = account
         self._shares = shares or Shares()
-        self._layer = TransactionLayer(settings, tokens, shares=self._shares)
+        self._layer = TransactionLayer(settings, tokens, shares=self._shares, domain=domain or TrustDomain())
         self._driver = Driver(self._layer, self._perform, reactor)
         self._asking = Asking(self._start)
         self._reaching = Reaching(self, locator, self._asking, Ailing(reactor))
@@ -238,6 +243,8 @@ class UserAgent:
                 if not output.again:
                     self.log.warn("{peer} asks for too much that comes to nothing: heard less now", peer=output.source)
                 self._streams.cut(output.source)
+            case NotAuthenticated():
+                self._turned_away(output)
 
     def _pass_up(self, request: Request, source: Hop) -> None:
         try:
@@ -246,6 +253,19 @@ class UserAgent:
             self.log.failure("a bug: {method} was not dealt with", method=request.method, call_id=request.call_id)
             if request.method != "ACK":
                 self.respond(reply_to(request, 500, to_tag=self._tokens.word(16)))
+
+    def _turned_away(self, output: NotAuthenticated) -> None:
+        request, failure = output.request, output.failure
+        self.log.warn(
+            "authentication failed: {reason}",
+            reason=failure.reason,
+            user=failure.user or None,
+            method=request.method,
+            call_id=request.call_id,
+            peer=str(output.source),
+            **{"from": str(request.from_.uri)},
+        )
+        self.on_unauthenticated(failure.kind.value)
 
     def _heard(self, response: Response, request: Request | None) -> None:
         if request is not None and response.status >= 200:

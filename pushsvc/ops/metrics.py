@@ -171,12 +171,19 @@ class ReceiverMetrics(Metrics):
         self._registration = self._gauge("pushsvc_registration_up", "1 while registered")
         self._received = self._counter("pushsvc_inbox_received_total", "Contents that entered the inbox")
         self._declined = self._counter("pushsvc_inbox_declined_total", "Contents that were not taken", "reason")
+        self._unproved = self._counter(
+            "pushsvc_sip_authentication_failures_total", "SIP requests whose credentials were not taken", "reason"
+        )
 
     def registration(self, up: bool) -> None:
         self._registration.set(up)
 
     def received(self) -> None:
         self._received.inc()
+
+    def not_authenticated(self, reason: str) -> None:
+        """`reason`: a word out of a closed set."""
+        self._unproved.labels(word(reason)).inc()
 
     def declined(self, reason: str) -> None:
         """`reason`: a word out of a closed set."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from pushsvc import push, sdp
 from pushsvc.errors import ProtocolError, Refused
-from pushsvc.receiver.caller import Networks, caller_of
+from pushsvc.receiver.caller import caller_of
 from pushsvc.receiver.described import arriving, message_about
 from pushsvc.receiver.inbox import Inbox
 from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
@@ -20,7 +20,6 @@ from pushsvc.receiver.resuming import Joined, Known, Resuming, file_of
 from pushsvc.receiver.wrapped import out_of_wrapping, wrapping_of
 from pushsvc.sessions import Invitation, Send, Sessions, Sink, Wanted
 from pushsvc.sessions import Take as TakeLine
-from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
 
@@ -40,7 +39,6 @@ class Host:
     user: str | None
     targeting: push.Targeting
     types: tuple[str, ...]
-    trusted: Networks = ()
     accept_contact_in_response: bool = True
     plain: bool = False
     declined: Callable[[str], None] = lambda cause: None
@@ -60,14 +58,14 @@ class Reception:
             self._invited(invitation), lambda: invitation.withdraw(500)
         )
         sessions.on_message = lambda request, source: self._begin(
-            self._messaged(request, source), lambda: sessions.respond(request, 500)
+            self._messaged(request), lambda: sessions.respond(request, 500)
         )
 
     # -- INVITE
 
     async def _invited(self, invitation: Invitation) -> None:
         request = invitation.request
-        caller = caller_of(request, invitation.source, self.host.trusted)
+        caller = caller_of(request)
         if not self._is_ours(request):
             invitation.refuse(404)
             return
@@ -189,9 +187,9 @@ class Reception:
 
     # -- MESSAGE
 
-    async def _messaged(self, request: Request, source: Hop) -> None:
+    async def _messaged(self, request: Request) -> None:
         """200 only when the content is in the inbox (promise 2)."""
-        caller = caller_of(request, source, self.host.trusted)
+        caller = caller_of(request)
         unfit = self._unfit(request)
         if unfit is not None:
             self._sessions.respond(request, unfit)

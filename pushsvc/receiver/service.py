@@ -28,6 +28,7 @@ from pushsvc.receiver.inbox_entry import Entry
 from pushsvc.receiver.partials import Limits
 from pushsvc.receiver.policy import Policy
 from pushsvc.receiver.reception import Host, Reception
+from pushsvc.sip.authentication import User, Users
 from pushsvc.wiring.counting import Counting
 from pushsvc.wiring.daemon import Daemon, Readiness
 from pushsvc.wiring.network import Network, Product
@@ -87,6 +88,9 @@ class Receiving:
             self._config.accept.max_size,
             network.uri(),
         )
+        self._authentication = network.authentication
+        self._authentication.admit(users_of(config))
+        network.agent.on_unauthenticated = metrics.not_authenticated
         metrics.before_scrape(lambda: metrics.msrp_sessions("in", network.msrp.sessions))
         metrics.before_scrape(lambda: metrics.sip_transactions(network.agent.transactions))
         metrics.registration(False)
@@ -119,7 +123,10 @@ class Receiving:
 
     def apply(self, config: ReceiverConfig) -> None:
         # The other sections need a restart, as is logged (`wiring.daemon.RELOADABLE`).
-        self._config = attrs.evolve(self._config, accept=config.accept, rule=config.rule)
+        self._config = attrs.evolve(
+            self._config, accept=config.accept, rule=config.rule, digest=config.digest, user=config.user
+        )
+        self._authentication.admit(users_of(self._config))
         self._reception.policy = self._policy()
         self._reception.host = host_of(self._config, self._metrics)
         self.inbox.partials.change(limits_of(self._config))
@@ -155,6 +162,12 @@ def limits_of(config: ReceiverConfig) -> Limits:
     return Limits(config.inbox.keep_partial, config.inbox.max_partial, config.accept.free_min)
 
 
+def users_of(config: ReceiverConfig) -> Users:
+    """Who has to prove who it is."""
+    users = [User(user.name, user.password.value(), config.identity_of(user)) for user in config.user]
+    return Users(config.realm, tuple(each.value for each in config.digest.algorithms), tuple(users))
+
+
 def host_of(config: ReceiverConfig, metrics: ReceiverMetrics) -> Host:
     """What the configuration says of us."""
     sip = config.sip
@@ -164,7 +177,6 @@ def host_of(config: ReceiverConfig, metrics: ReceiverMetrics) -> Host:
             sip.service, config.registration.applications, sip.service_require, sip.service_explicit
         ),
         types=config.accept.types,
-        trusted=sip.trusted_peers,
         accept_contact_in_response=sip.accept_contact_in_response,
         plain=config.msrp.allow_plain,
         declined=metrics.declined,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
@@ -10,6 +11,9 @@ import attrs
 from pushsvc.sip.message import Message, Request, Response
 
 AnyMessage = TypeVar("AnyMessage", Request, Response)
+
+
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 
 @attrs.frozen
@@ -45,6 +49,16 @@ def network_of(host: str) -> str:
     if address.ipv4_mapped is not None:  # what a socket for both families calls an IPv4 peer
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((address, ONE_NETWORK), strict=False))
+
+
+def is_in(host: str, networks: Networks) -> bool:
+    """Whether an IP literal is in one of these networks, also as a socket for both families calls it."""
+    if not networks:
+        return False
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 def default_port(transport: str) -> int:

@@ -11,21 +11,19 @@ so does what is accepted. Who asks for nothing but what it gets is never limited
 from __future__ import annotations
 
 import enum
-import ipaddress
 from collections import OrderedDict
-from collections.abc import Sequence
 
 import attrs
 
-from pushsvc.sip.hop import Hop, network_of
+from pushsvc.sip.hop import Hop, Networks, is_in, network_of
 from pushsvc.sip.transaction import TurnedDeaf
 
 # SECURITY part 5: rates per source.
 RATE = 20.0  # a second
 BURST = 100
+ASKED = 0.1  # what it costs to be asked who one is: every push of a user begins with that, and many begin at once
 MAX_SOURCES = 10_000  # whose debts are remembered; the one that was charged longest ago goes first
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Source = tuple[bool, str]
 
 
@@ -55,18 +53,14 @@ class Shares:
 
     rate: float = RATE
     burst: int = BURST
-    trusted: Sequence[Network] = ()
+    trusted: Networks = ()
     _debts: OrderedDict[Source, _Debt] = attrs.field(init=False, factory=OrderedDict)
 
     def limits(self, source: Hop) -> bool:
         """Whether this source has a limit at all."""
         if self.rate <= 0:
             return False
-        if not self.trusted:
-            return True
-        address = ipaddress.ip_address(source.host.partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return not any(mapped in network for network in self.trusted)
+        return not is_in(source.host, self.trusted)
 
     def standing(self, source: Hop, now: float) -> Standing:
         """How it is met now."""
@@ -75,13 +69,13 @@ class Shares:
             return Standing.WELCOME
         return Standing.SHORT if debt < 2 * self.burst else Standing.DEAF
 
-    def charge(self, source: Hop, now: float) -> TurnedDeaf | None:
+    def charge(self, source: Hop, now: float, cost: float = 1.0) -> TurnedDeaf | None:
         """One thing more that came to nothing; tells if we are deaf to it by now."""
         if not self.limits(source):
             return None
         who = _source(source)
         # The debt ends one above DEAF: who goes on asking is heard `rate` times a second.
-        debt = min(self._debt(who, now) + 1, 2 * self.burst + 1)
+        debt = min(self._debt(who, now) + cost, 2 * self.burst + 1)
         told = who in self._debts and self._debts[who].told and debt > self.burst
         deaf = debt >= 2 * self.burst
         self._debts[who] = _Debt(debt, now, told or deaf)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import attrs
 
 from pushsvc.machine import Timers
+from pushsvc.sip.authentication import Failure
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 
@@ -66,7 +67,16 @@ class TurnedDeaf:
     again: bool = False
 
 
-Output = Transmit | RequestArrived | ResponseArrived | NoAnswer | TurnedDeaf
+@attrs.frozen
+class NotAuthenticated:
+    """A request was turned away for this, and has its answer: nobody else is to hear of it."""
+
+    request: Request
+    source: Hop
+    failure: Failure
+
+
+Output = Transmit | RequestArrived | ResponseArrived | NoAnswer | TurnedDeaf | NotAuthenticated
 
 
 @attrs.frozen

@@ -12,13 +12,15 @@ import attrs
 
 from pushsvc.errors import Misuse
 from pushsvc.machine import Tokens
+from pushsvc.sip.authentication import TurnedAway
 from pushsvc.sip.client_transaction import Client, InviteClient
 from pushsvc.sip.deadlines import Deadlines
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.server_transaction import InviteServer, Server
-from pushsvc.sip.shares import Shares, Standing
+from pushsvc.sip.shares import ASKED, Shares, Standing
 from pushsvc.sip.transaction import (
+    NotAuthenticated,
     Output,
     RequestArrived,
     ResponseArrived,
@@ -26,6 +28,7 @@ from pushsvc.sip.transaction import (
     Transaction,
     Transmit,
 )
+from pushsvc.sip.trust_domain import TrustDomain
 
 MAX_SERVER = 10_000  # that many INVITEs of a push take about 56 MB; peers cannot make us hold more
 MAX_STRANGERS = 2_000  # of these, for peers that are not trusted: a flood of them leaves room for the core
@@ -45,7 +48,8 @@ class TransactionLayer:
     """All client and server transactions of one SIP element.
 
     Told of messages, moments and wishes, it answers with Transmit, RequestArrived, ResponseArrived, NoAnswer and
-    TurnedDeaf. `retransmissions` counts what was sent again.
+    NotAuthenticated or TurnedDeaf. `domain` says whose requests come in, and as whose; `retransmissions` counts what
+    was sent again.
     """
 
     settings: Settings
@@ -53,6 +57,7 @@ class TransactionLayer:
     max_server: int = MAX_SERVER
     max_strangers: int = MAX_STRANGERS
     shares: Shares = attrs.field(factory=Shares)
+    domain: TrustDomain = attrs.field(factory=TrustDomain)
     retransmissions: int = attrs.field(init=False, default=0)
     _clients: dict[Key, AnyClient] = attrs.field(init=False, factory=dict)
     _servers: dict[Key, AnyServer] = attrs.field(init=False, factory=dict)
@@ -164,12 +169,15 @@ class TransactionLayer:
             return []
         return [RequestArrived(stamped(ack, source), source)]
 
-    def _serve(self, key: Key, request: Request, source: Hop, now: float) -> list[Output]:
-        hop = reply_hop(request, source)
+    def _serve(self, key: Key, arrived: Request, source: Hop, now: float) -> list[Output]:
+        hop = reply_hop(arrived, source)
         stranger = self.shares.limits(source)
-        outside = request.to.tag is None and request.method != "CANCEL"
+        outside = arrived.to.tag is None and arrived.method != "CANCEL"
         if outside and self.shares.standing(source, now) is not Standing.WELCOME:
-            return [Transmit(self._overloaded(request), hop), *self.unreadable(source, now)]
+            return [Transmit(self._overloaded(arrived), hop), *self.unreadable(source, now)]
+        request = self.domain.entered(arrived, source, now)
+        if isinstance(request, TurnedAway):
+            return self._turned_away(arrived, source, request, now)
         # What OPTIONS is told is longer than the question: not a thing to send to ever more addresses.
         if (stranger and self._crowded and request.method == "OPTIONS") or not self._has_room(stranger):
             return [Transmit(self._overloaded(request), hop)]
@@ -185,6 +193,15 @@ class TransactionLayer:
         if self._merged(key, request):
             return self.respond(reply_to(request, 482, to_tag=self.tokens.word(TAG_LENGTH)), now)
         return self._settle(key, server, [RequestArrived(request, source)])
+
+    def _turned_away(self, request: Request, source: Hop, why: TurnedAway, now: float) -> list[Output]:
+        """RFC 3261 §26.3.2.4: once and without state, so that who forges addresses makes nobody else trouble."""
+        response = reply_to(request, why.status, to_tag=self._stateless_tag, headers=why.headers)
+        outputs: list[Output] = [Transmit(response, reply_hop(request, source))]
+        if why.failure is not None:
+            outputs.append(NotAuthenticated(request, source, why.failure))
+        deaf = self.shares.charge(source, now, ASKED if why.failure is None else 1.0)
+        return outputs if deaf is None else [*outputs, deaf]
 
     def _merged(self, key: Key, request: Request) -> bool:
         """Whether this is a request that we have, come a second way (RFC 3261 §8.2.2.2)."""

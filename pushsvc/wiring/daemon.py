@@ -27,7 +27,15 @@ from pushsvc.ops.signals import SignalService
 from pushsvc.wiring.network import Network, identity_of
 
 CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
-RELOADABLE = ("log", "tls", "api", "accept", "rule")  # sections; of the others a change needs a restart
+RELOADABLE = (
+    "log",
+    "tls",
+    "api",
+    "accept",
+    "rule",
+    "digest",
+    "user",
+)  # sections; of the others a change needs a restart
 
 
 class Work(Protocol):

@@ -26,8 +26,10 @@ from pushsvc.net.tls import Tls
 from pushsvc.net.tokens import RandomTokens
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions import Floors, Sessions
+from pushsvc.sip.authentication import Authentication
 from pushsvc.sip.shares import Shares
 from pushsvc.sip.transaction import Settings
+from pushsvc.sip.trust_domain import TrustDomain
 from pushsvc.sip.uri import SipUri
 
 
@@ -42,7 +44,10 @@ class Product:
 
 
 class Network:
-    """Everything that has a socket but the API. `listen` opens it, `close` ends it."""
+    """Everything that has a socket but the API. `listen` opens it, `close` ends it.
+
+    Who has to prove who it is, and how, `authentication` is told.
+    """
 
     log = Logger()
 
@@ -69,6 +74,8 @@ class Network:
             authority=str(config.tls.ca) if config.tls.ca is not None else None,
         )
         advertise = advertised(config, config.sip.listen)
+        self.authentication = Authentication(self.tokens)
+        domain = TrustDomain(config.sip.trusted_peers, self.authentication)
         self.agent = UserAgent(
             reactor,
             self.tokens,
@@ -79,6 +86,7 @@ class Network:
             self._tls,
             account_of(config),
             Shares(config.sip.source_rate, config.sip.source_burst, config.sip.trusted_peers),
+            domain,
         )
         self.msrp = MsrpEndpoint(
             reactor,

@@ -13,7 +13,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 import pushsvc
-from pushsvc.config import Config, ReceiverConfig, SenderConfig, load_receiver, load_sender
+from pushsvc.config import Config, ReceiverConfig, Rule, SenderConfig, User, load_receiver, load_sender
 from pushsvc.config.kinds import kind_of_field
 from pushsvc.config.structure import NOT_IN_THE_FILE, keys_of, toml_name
 
@@ -22,7 +22,8 @@ FILES: tuple[tuple[str, Any, type[Config]], ...] = (
     ("sender.toml", load_sender, SenderConfig),
     ("receiver.toml", load_receiver, ReceiverConfig),
 )
-NO_DEFAULT = ("sip.auth_password", "msrp.relay_password", "rule")  # nothing can be written for "none": an example is
+# Nothing can be written for "none": an example is.
+NO_DEFAULT = ("sip.auth_password", "msrp.relay_password", "rule", "user")
 
 
 def keys(section: type[Any], prefix: str = "") -> Iterator[str]:
@@ -42,6 +43,13 @@ def written(tables: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from written(value, f"{prefix}{name}.")
         else:
             yield prefix + name
+
+
+def example(table: str) -> str:
+    """The [[table]] that is commented out in etc/receiver.toml, without its comments."""
+    _, _, after = (ETC / "receiver.toml").read_text().partition(f"# [[{table}]]\n")
+    lines = re.findall(r"(?m)^# ([a-z_]+ = .*)", after.partition("\n\n")[0])
+    return "\n".join([f"[[{table}]]", *lines, ""])
 
 
 class ExampleFiles(SynchronousTestCase):
@@ -67,13 +75,15 @@ class ExampleFiles(SynchronousTestCase):
                 self.assertRegex(text, rf"(?m)^# (\[\[)?{key.rpartition('.')[2]}( = |\]\])")
 
     def test_the_examples_would_be_accepted(self) -> None:
-        """Who takes the comment sign away has a rule."""
-        text = (ETC / "receiver.toml").read_text()
-        example = "\n".join(re.findall(r"(?m)^# (\[\[rule\]\]|(?:from|types|max_size|name|action|timeout) = .*)", text))
+        """Who takes the comment sign away has a rule, and a user once its password is there."""
         path = Path(self.mktemp())
-        path.write_text(example)
-        rule = load_receiver(path).rule[0]
-        self.assertEqual(set(tomllib.loads(example)["rule"][0]), set(keys_of(type(rule))))
+        path.write_text((example("rule") + example("user")).replace("/etc/pushsvc/secrets/", ""))
+        (path.parent / "user-push").touch(0o600)
+        (path.parent / "user-push").write_text("secret")
+        (user,) = load_receiver(path).user
+        self.assertEqual(str(user.identity), "sip:push@example.com")
+        for table, kind in (("rule", Rule), ("user", User)):
+            self.assertEqual(set(tomllib.loads(example(table))[table][0]), set(keys_of(kind)))
 
     def test_every_key_has_a_comment_above(self) -> None:
         """t2 and t4 share the one of t1."""

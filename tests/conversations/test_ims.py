@@ -38,7 +38,7 @@ class Establishing(SynchronousTestCase):
         sender = SendingSide(
             self.network, directory / "content", account=Account("alice", "secret"), caller={"route": PROXY} | facts
         )
-        self.receiver = ReceivingSide(self.network, directory / "inbox", host={"trusted": (ip_network(f"{CORE}/32"),)})
+        self.receiver = ReceivingSide(self.network, directory / "inbox", trusted=(ip_network(f"{CORE}/32"),))
         result = self.network.run(sender.deliver(sender.job(content, mode=mode)))
         assert isinstance(result, AttemptResult)
         self.network.settle(1.0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-import attrs
-
 from tests.conversations.foreign import FOREIGN, ForeignCase
 from tests.conversations.receiving_case import TO_ALICE, file_offer
 
@@ -19,9 +17,7 @@ class Kinds(ForeignCase):
     def pushed(self, *headers: tuple[str, str], trusted: bool = False, **accept: object) -> int:
         """Push a file; the status of the answer."""
         self.setUp()
-        receiver = self.receiving(**accept)
-        if trusted:
-            receiver.reception.host = attrs.evolve(receiver.reception.host, trusted=(ip_network(f"{FOREIGN}/32"),))
+        receiver = self.receiving(trusted=(ip_network(f"{FOREIGN}/32"),) if trusted else (), **accept)
         self.foreigner.path = f"msrp://{FOREIGN}:9/1795344325913;tcp"
         status = self.foreigner.invite(TO_ALICE, file_offer(HELLO), *headers).status
         if status == 200:

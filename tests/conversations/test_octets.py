@@ -222,14 +222,14 @@ class Identities(OctetsCase):
 
     def test_a_trusted_peer_opens_the_door(self) -> None:
         """[D-SIP-12]"""
-        self.begin(allow=("sip:boss@example.com",), host={"trusted": (ip_network(f"{STRANGER}/32"),)})
+        self.begin(allow=("sip:boss@example.com",), trusted=(ip_network(f"{STRANGER}/32"),))
         self.assertEqual(self.message().status, 200)
         about = self.receiver.arrived[0].about
         self.assertEqual((about.sender, about.asserted), ("sip:boss@example.com", True))
 
     def test_a_stranger_does_not_by_the_same_words(self) -> None:
         """[D-SIP-12] What it asserts is not kept either."""
-        self.begin(allow=("sip:boss@example.com",), host={"trusted": (ip_network("192.0.2.1/32"),)})
+        self.begin(allow=("sip:boss@example.com",), trusted=(ip_network("192.0.2.1/32"),))
         self.assertEqual(self.message().status, 403)
         self.assert_nothing_left()
         self.begin()

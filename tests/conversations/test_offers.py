@@ -112,7 +112,7 @@ class Answers(OfferCase):
         allow = {"allow": ("sip:push@example.com",)}
         self.begin(**allow)
         self.assertEqual(self.refused(HEAD + line(), asserted).status, 403)
-        self.begin(**allow, host={"trusted": (ipaddress.ip_network("192.0.2.66/32"),)})
+        self.begin(**allow, trusted=(ipaddress.ip_network("192.0.2.66/32"),))
         self.answered(HEAD + line(), asserted)
 
 

@@ -33,7 +33,12 @@ OF_SENDER = {
     "pushsvc_queue_oldest_seconds",
     "pushsvc_delivery_seconds",
 }
-OF_RECEIVER = {"pushsvc_registration_up", "pushsvc_inbox_received_total", "pushsvc_inbox_declined_total"}
+OF_RECEIVER = {
+    "pushsvc_registration_up",
+    "pushsvc_inbox_received_total",
+    "pushsvc_inbox_declined_total",
+    "pushsvc_sip_authentication_failures_total",
+}
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
