@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.digest import Account, Challenge, directives_in
+from pushsvc.digest import Account, Answer, Challenge, answers_in, directives_in, secret_of
 from pushsvc.sip.challenges import MAX_CHALLENGES, challenges_of
 from pushsvc.sip.codec import parse
 from pushsvc.sip.credentials import credentials_of
@@ -113,6 +113,19 @@ class Answers(SynchronousTestCase):
         self.assertEqual(challenge.proof(account, uri, "XLeduj94TH9S", 1), "32caa126fe6e06576e2bf8e1e856457e")
         without = challenge.answer(account, "AUTH", uri, "XLeduj94TH9S", 1, with_uri=False)
         self.assertEqual(without, answer.replace(f'uri="{uri}", ', ""))
+
+    def test_a_server_reads_and_checks_the_same(self) -> None:
+        """[F-18] RFC 7616 §3.9, by the RFC's own values."""
+        for algorithm in ("MD5", "SHA-256"):
+            value = rfc7616(algorithm).answer(MUFASA, "GET", "/dir/index.html", CNONCE, 1)
+            (directives,) = answers_in([value])
+            answer = Answer.read(directives)
+            assert isinstance(answer, Answer)
+            self.assertEqual((answer.user, answer.uri, answer.count), ("Mufasa", "/dir/index.html", 1))
+            secret = secret_of(algorithm, "Mufasa", "http-auth@example.org", "Circle of Life")
+            self.assertTrue(answer.is_right(secret, "GET"))
+            self.assertFalse(answer.is_right(secret, "POST"))
+            self.assertFalse(answer.is_right(secret[::-1], "GET"))
 
     def test_directives_without_a_scheme(self) -> None:
         """As Authentication-Info has them."""

@@ -216,3 +216,74 @@ class OfTheReceiver(ConfigCase):
     def test_the_inbox_is_below_the_state_directory(self) -> None:
         """A unit lets it write nowhere else."""
         self.assert_named(self.receiver_mistakes('[inbox]\ndirectory = "/srv"'), "r.toml:2: inbox.directory: not a")
+
+
+class Users(ConfigCase):
+    """[digest] and [[user]]"""
+
+    def users(self, *users: str, before: str = "") -> str:
+        """A file with these tables, each with a password."""
+        self.file("pw", "hunter2")
+        return before + "".join(f'[[user]]\npassword = {{ file = "pw" }}\n{user}\n' for user in users)
+
+    def test_whom_a_user_pushes_as(self) -> None:
+        """Its name at the realm, which is the host of our identity where nothing else is said."""
+        identity = '[sip]\nidentity = "sip:alice@example.com"\n'
+        text = self.users('name = "d\u00f8or 1"', 'name = "x"\nidentity = "sip:y@z"', before=identity)
+        config = self.receiver(text)
+        self.assertEqual(
+            [str(config.identity_of(user)) for user in config.user], ["sip:d%C3%B8or%201@example.com", "sip:y@z"]
+        )
+        self.assertEqual(config.realm, "example.com")
+        config = self.receiver(self.users('name = "x"', before='[digest]\nrealm = "push.example"\n'))
+        self.assertEqual(
+            (config.realm, str(config.identity_of(config.user[0]))), ("push.example", "sip:x@push.example")
+        )
+
+    def test_nobody_is_there_twice_or_has_no_name(self) -> None:
+        """The second password would never be asked for."""
+        self.assert_named(
+            self.receiver_mistakes(self.users('name = "x"', 'name = "x"', 'name = ""', f'name = "{"x" * 256}"')),
+            'r.toml:6: user[1].name: "x" is there already',
+            'r.toml:9: user[2].name: "" has not 1 to 255 characters',
+            'r.toml:12: user[3].name: "xxx',
+        )
+
+    def test_an_identity_is_an_address_of_record(self) -> None:
+        """It is compared with From."""
+        self.assert_named(
+            self.receiver_mistakes(self.users('name = "x"\nidentity = "sip:y@z;a=b"')),
+            'r.toml:4: user[0].identity: "sip:y@z;a=b" is not an address of record',
+        )
+        for before, name in (('[digest]\nrealm = "Door camera"\n', "x"), ("", "x@example.com")):
+            (mistake,) = self.receiver_mistakes(self.users(f'name = "{name}"', before=before))
+            self.assertRegex(mistake, r"user\[0\]\.name: .* makes no address in the realm .*; set identity")
+
+    def test_a_password_is_needed_and_not_in_the_file(self) -> None:
+        """As everywhere."""
+        self.assert_named(
+            self.receiver_mistakes('[[user]]\nname = "x"\n[[user]]\nname = "y"\npassword = "hunter2"\n'),
+            "r.toml:1: user[0].password: is missing",
+            "r.toml:5: user[1].password: a secret stands in the file",
+        )
+
+    def test_digests_in_the_order_of_their_strength(self) -> None:
+        """RFC 8760 §2.3, §2.4: callers take the first that they know."""
+        for wrong, words in (
+            ('["MD5", "SHA-256"]', "MD5 is the weakest"),
+            ("[]", "no digest is offered"),
+            ('["SHA-256", "SHA-256"]', "one of them is there twice"),
+        ):
+            mistakes = self.receiver_mistakes(f"[digest]\nalgorithms = {wrong}\n")
+            self.assert_named(mistakes, f"r.toml:2: digest.algorithms: {words}")
+        (mistake,) = self.receiver_mistakes('[digest]\nalgorithms = ["SHA-1"]\n')
+        self.assertIn("SHA-256, SHA-512-256, MD5", mistake)
+        self.assertEqual(self.receiver_mistakes('[digest]\nalgorithms = ["SHA-512-256", "SHA-256", "MD5"]\n'), [])
+
+    def test_users_say_who_may_send(self) -> None:
+        """But not whom trusted peers bring."""
+        self.assertEqual(self.receiver_mistakes(self.users('name = "x"', before=OUTSIDE)), [])
+        trusting = OUTSIDE + 'trusted_peers = ["192.0.2.0/24"]\n'
+        self.assert_named(
+            self.receiver_mistakes(self.users('name = "x"', before=trusting)), "r.toml:2: accept.open: udp:0.0.0.0:5060"
+        )

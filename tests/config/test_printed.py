@@ -47,6 +47,12 @@ class Printed(ConfigCase):
                 [[rule]]
                 types = []
                 action = "ask"
+                [digest]
+                algorithms = ["SHA-512-256", "MD5"]
+                [[user]]
+                name = "d\u00f8or"
+                password = { file = "pw" }
+                identity = "sip:door@example.com"
                 """
             )
         )
@@ -57,6 +63,9 @@ class Printed(ConfigCase):
         printed = to_toml(config)
         self.assertEqual(tomllib.loads(printed)["sip"]["auth_password"], "********")
         self.assertNotIn("hunter2", printed)
+        user = '[[user]]\nname = "x"\npassword = "hunter2"'
+        printed = to_toml(self.receiver(f"allow_inline_secrets = true\n{user}"))
+        self.assertEqual(tomllib.loads(printed)["user"], [{"name": "x", "password": "********", "identity": ""}])
 
     def test_the_state_directory_is_told(self) -> None:
         """It is not in the file, and people look for it."""

@@ -168,6 +168,7 @@ class Counting(SynchronousTestCase):
         metrics.registration(True)
         metrics.received()
         metrics.declined("too_large")
+        metrics.not_authenticated("password")
         self.assert_changed(
             metrics,
             before,
@@ -175,6 +176,7 @@ class Counting(SynchronousTestCase):
                 "pushsvc_registration_up": 1,
                 "pushsvc_inbox_received_total": 1,
                 "pushsvc_inbox_declined_total{reason=too_large}": 1,
+                "pushsvc_sip_authentication_failures_total{reason=password}": 1,
             },
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sip.hop import Hop, default_port, reply_hop, stamped
+from pushsvc.sip.hop import Hop, default_port, reply_hop, source_of, stamped
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_response
 
 
@@ -18,6 +18,15 @@ class HopTests(SynchronousTestCase):
 
     def test_default_ports(self) -> None:
         self.assertEqual([default_port(name) for name in ("UDP", "tcp", "TLS")], [5060, 5060, 5061])
+
+
+class SourceTests(SynchronousTestCase):
+    """Whom what comes is counted for; more of it in tests/net/test_admission.py."""
+
+    def test_an_address_or_a_network(self) -> None:
+        """Everybody has 2**64 addresses with IPv6."""
+        hosts = ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2", "fe80::1%eth0")
+        self.assertEqual([source_of(host) for host in hosts], ["192.0.2.1"] * 2 + ["2001:db8::/64"] * 2 + ["fe80::/64"])
 
 
 class StampedTests(SynchronousTestCase):

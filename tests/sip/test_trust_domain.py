@@ -12,7 +12,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, reply_to
 from pushsvc.sip.trust_domain import TrustDomain
 from pushsvc.sip.uri import SipUri
-from tests.sip.test_authentication import RIGHT
+from tests.sip.authentication_case import RIGHT
 from tests.sip.values import UDP_PEER, make_request
 from tests.tokens import CountedTokens
 
