@@ -58,9 +58,7 @@ class Shares:
 
     def limits(self, source: Hop) -> bool:
         """Whether this source has a limit at all."""
-        if self.rate <= 0:
-            return False
-        return not is_in(source.host, self.trusted)
+        return self.rate > 0 and not is_in(source.host, self.trusted)
 
     def standing(self, source: Hop, now: float) -> Standing:
         """How it is met now."""

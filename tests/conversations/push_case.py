@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.digest import Account
 from pushsvc.net.wirelog import WireLog
 from pushsvc.sender.job import AttemptResult, Job
 from tests.agents import left
@@ -27,9 +28,13 @@ class PushCase(SynchronousTestCase):
         seed: int = 0,
         linger: float = 0.0,
         caller: dict[str, Any] | None = None,
+        account: Account | None = None,
         **accept: Any,
     ) -> None:
-        """`caller` is what the sender says of itself, `accept` what the receiver takes (tests/pushing.py)."""
+        """`caller` is what the sender says of itself, `account` its password, `accept` what the receiver takes.
+
+        See tests/pushing.py.
+        """
         self.close_everything()
         self.network = Network(seed, weather)
         self.log = LogLines(self)
@@ -41,7 +46,12 @@ class PushCase(SynchronousTestCase):
             Said(name, ladder, self.network.clock) for name in ("sender", "receiver")
         )
         self.sender = SendingSide(
-            self.network, directory / "content", linger=linger, observers=(self.sender_said,), caller=caller
+            self.network,
+            directory / "content",
+            linger=linger,
+            observers=(self.sender_said,),
+            caller=caller,
+            account=account,
         )
         observers = (self.receiver_said, WireLog(unlimited=True))
         self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)

@@ -8,11 +8,22 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Misuse
+from pushsvc.sip.authentication import Failure, Kind, TurnedAway
 from pushsvc.sip.hop import Hop, stamped
 from pushsvc.sip.message import Request, ack_of, cancel_of, reply_to
-from pushsvc.sip.shares import Shares
-from pushsvc.sip.transaction import NoAnswer, RequestArrived, ResponseArrived, Settings, Transmit, TurnedDeaf, Why
+from pushsvc.sip.shares import ASKED, Shares
+from pushsvc.sip.transaction import (
+    NoAnswer,
+    NotAuthenticated,
+    RequestArrived,
+    ResponseArrived,
+    Settings,
+    Transmit,
+    TurnedDeaf,
+    Why,
+)
 from pushsvc.sip.transaction_layer import TransactionLayer
+from pushsvc.sip.trust_domain import TrustDomain
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_request, make_response
 from tests.sip.walking import TCP_HOP, UDP_HOP
 
@@ -33,6 +44,15 @@ class CountingTokens:
 
 def make_layer(max_server: int = 100) -> TransactionLayer:
     return TransactionLayer(Settings(), CountingTokens(), max_server)
+
+
+class Closed(TrustDomain):
+    """Lets nobody in."""
+
+    failure: Failure | None = Failure(Kind.PASSWORD, "wrong")
+
+    def entered(self, request: Request, source: Hop, now: float) -> TurnedAway:
+        return TurnedAway(401, (("WWW-Authenticate", "Digest x=y"),), self.failure)
 
 
 def via(branch: str, sent_by: str = "192.0.2.1", transport: str = "UDP") -> str:
@@ -434,3 +454,63 @@ class FloodTests(SynchronousTestCase):
             self.assertEqual(self.answer(200), ["200"])
         self.assertEqual(self.arrive("OPTIONS", Hop("udp", "198.51.100.9", 5060)), ["503"])
         self.assertEqual(self.arrive("INVITE", Hop("udp", "198.51.100.9", 5060)), ["RequestArrived"])
+
+
+class TurnedAwayTests(SynchronousTestCase):
+    """[F-18] RFC 3261 §26.3.2.4: who has not proved who it is leaves nothing behind."""
+
+    def setUp(self) -> None:
+        self.layer = TransactionLayer(Settings(), CountingTokens(), max_server=1, domain=Closed())
+
+    def test_it_is_answered_without_state(self) -> None:
+        """Each time it asks, with the same tag (§8.2.7); and the ACK is the end of it."""
+        for request in (make_invite(), make_request("MESSAGE")):
+            for _ in range(3):
+                answered, told = self.layer.received(request, UDP_PEER, 0.0)
+                assert isinstance(answered, Transmit)
+                self.assertEqual((answered.message.to.tag, answered.hop), ("w1".ljust(16, "x"), UDP_PEER))
+                self.assertEqual(answered.message.headers.get("www-authenticate"), "Digest x=y")
+                self.assertEqual(told, NotAuthenticated(request, UDP_PEER, Failure(Kind.PASSWORD, "wrong")))
+            self.assertEqual((self.layer.counts(), self.layer.deadline), ((0, 0), None))
+        invite = make_invite()
+        answer = self.layer.received(invite, UDP_PEER, 0.0)[0].message  # type: ignore[union-attr]
+        self.assertEqual(self.layer.received(ack_of(invite, answer), UDP_PEER, 0.1), [])  # type: ignore[arg-type]
+
+    def test_it_is_answered_where_it_came_from(self) -> None:
+        request = make_invite(via="SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx;rport")
+        (answered, _) = self.layer.received(request, UDP_PEER, 0.0)
+        assert isinstance(answered, Transmit)
+        self.assertEqual((answered.message.via.received, answered.hop), (UDP_PEER.host, UDP_PEER))
+
+    def test_it_drives_nobody_out(self) -> None:
+        """When room is short, those that have their answer go for somebody who may come in, and for nobody else."""
+        self.layer.domain = TrustDomain()
+        request = make_request("MESSAGE")
+        self.layer.received(request, UDP_PEER, 0.0)
+        answer = make_response(request)
+        self.layer.respond(answer, 0.0)
+        self.layer.domain = Closed()
+        self.layer.received(make_invite(via=via("new"), call_id="new"), UDP_PEER, 0.0)
+        self.assertEqual(self.layer.received(request, UDP_PEER, 0.1), [Transmit(answer, UDP_PEER, repeated=True)])
+
+    def test_being_asked_costs_a_tenth(self) -> None:
+        """Every push of a user begins with it, and hundreds begin at once; who never answers is heard no more."""
+        shares = Shares(rate=1.0, burst=2)
+        self.layer = TransactionLayer(Settings(), CountingTokens(), shares=shares, domain=Closed())
+        count = 0
+
+        def arrive() -> list[object]:
+            nonlocal count
+            count += 1
+            request = make_request("MESSAGE", via=via(f"t{count}"), call_id=f"t{count}")
+            return self.layer.received(request, UDP_PEER, 0.0)
+
+        self.patch(Closed, "failure", None)
+        asked = [arrive() for _ in range(round(2 / ASKED))]
+        self.assertEqual({len(outputs) for outputs in asked}, {1})
+        self.assertEqual(arrive()[0].message.status, 503)  # type: ignore[attr-defined]
+        self.assertEqual([type(output) for output in arrive()], [Transmit, TurnedDeaf])
+        self.patch(Closed, "failure", Failure(Kind.PASSWORD, "wrong"))
+        self.layer.shares = Shares(rate=1.0, burst=1)
+        self.assertEqual([type(output) for output in arrive()], [Transmit, NotAuthenticated])
+        self.assertEqual(arrive()[0].message.status, 503)  # type: ignore[attr-defined]
