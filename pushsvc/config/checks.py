@@ -218,9 +218,10 @@ def _open_or_bounded(config: ReceiverConfig) -> Iterator[Finding]:
     exposed = [listen for listen in (*config.sip.listen, *config.msrp.listen) if not listen.loopback]
     asked = config.user and not config.sip.trusted_peers  # those are not asked, whoever they bring
     if exposed and not (config.accept.open or config.accept.allow or config.rule or asked):
+        or_users = "" if config.sip.trusted_peers else ", or a [[user]]"
         yield _finding(
             f"{exposed[0]} is reachable from outside, and nothing says who may send",
-            "set open = true for everybody, or allow, or a [[rule]]",
+            f"set open = true for everybody, or allow, or a [[rule]]{or_users}",
             "accept.open",
             "accept.allow",
             "rule",

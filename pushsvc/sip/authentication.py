@@ -130,7 +130,7 @@ class Authentication:
         if len(ours) > 1:
             return "there is more than one for this realm"
         answer = Answer.read(ours[0])
-        return answer if isinstance(answer, str) else self._unfit(answer, request.uri) or answer
+        return answer if isinstance(answer, str) else self._unfit(answer, request) or answer
 
     def _proved(self, request: Request, answer: Answer, serial: int, place: str, now: float) -> SipUri | TurnedAway:
         """The same as `judge`, for an answer that can be read, under a nonce that is good."""
@@ -156,17 +156,14 @@ class Authentication:
         """Whether it may be an answer to us: what cannot be read may be."""
         return directives.get("realm", self._realm) == self._realm
 
-    def _unfit(self, answer: Answer, uri: Uri) -> str | None:
+    def _unfit(self, answer: Answer, request: Request) -> str | None:
         """What is wrong with an answer that can be read, in words."""
         if answer.algorithm not in self._algorithms:
             return "its algorithm was not offered"
-        if answer.uri == str(uri):
-            return None
-        try:
-            same = isinstance(uri, SipUri) and uri.equivalent(parse_uri(answer.uri))
-        except BadMessage:
-            same = False
-        return None if same else "its uri is not the Request-URI"
+        # RFC 7616 §3.4.6: the same resource. A proxy on the way may have put our Contact in its place; To stays.
+        if not any(_means(answer.uri, uri) for uri in (request.uri, request.to.uri)):
+            return "its uri is not the Request-URI"
+        return None
 
     def _asked(
         self, place: str, now: float, failure: Failure | None = None, *, stale: bool = False, more: Fields = ()
@@ -190,6 +187,14 @@ def _refused(status: int, failure: Failure) -> TurnedAway:
 
 def _warning(text: str) -> Field:
     return "Warning", f"399 pushsvc {quoted(text)}"
+
+
+def _means(text: str, uri: Uri) -> bool:
+    """Whether the text is this URI, however it is written (RFC 3261 §19.1.4)."""
+    try:
+        return text == str(uri) or (isinstance(uri, SipUri) and uri.equivalent(parse_uri(text)))
+    except BadMessage:
+        return False
 
 
 def _is(identity: SipUri, claimed: Uri) -> bool:

@@ -20,6 +20,7 @@ from pushsvc.sip.message import Request, ack_of
 from pushsvc.sip.uri import SipUri
 from tests.conversations.push_case import PushCase
 from tests.conversations.stranger import Caller, Stranger
+from tests.core import PROXY, Core
 from tests.log_lines import LogLines
 from tests.sim import Weather
 
@@ -109,6 +110,18 @@ class Proved(UsersCase):
         self.begin(account=None, trusted=(ip_network(f"{SENDER}/32"),))
         self.push(self.sender.job(LARGE))
         self.assertEqual((self.statuses("INVITE")[:1], self.receiver.arrived[0].about.asserted), ([200], False))
+
+    def test_through_a_proxy_that_nobody_trusts(self) -> None:
+        """It puts our Contact into the Request-URI and asserts nothing: we ask ourselves, and it carries the answer."""
+        for udp in (False, True):
+            self.begin(udp=udp, caller={"route": PROXY})
+            core = Core(self.network)
+            core.registered = {"sip:alice@example.com": f"sip:alice@{RECEIVER}"}
+            for mode, content in (("msrp", LARGE), ("message", b"short")):
+                result = self.push(self.sender.job(content, mode=mode, to="sip:alice@example.com"))
+                self.assert_delivered(result)
+            self.assertEqual((self.statuses("INVITE"), self.statuses("MESSAGE")), ([401, 200], [401, 200]))
+            self.assert_nothing_left()
 
     def test_an_old_caller_may_use_what_it_knows(self) -> None:
         """RFC 8760: MD5 where the operator offers it."""

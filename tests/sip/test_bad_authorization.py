@@ -64,6 +64,14 @@ class Unreadable(AuthenticationCase):
         answer = self.answered(self.challenge()).headers.all("Authorization")[0]
         self.assert_told(self.told(("x", "x"), answer), 400, Kind.MALFORMED, "more than one for this realm")
 
+    def test_a_uri_that_a_proxy_has_replaced(self) -> None:
+        """To still has it."""
+        asked = make_request("MESSAGE", uri="sip:bob@example.com")
+        (challenge, *_) = challenges_of(reply_to(asked, 401, to_tag="x", headers=self.challenge().headers))
+        answer = challenge.answer(RIGHT, "MESSAGE", str(asked.uri), "c", 1)
+        request = make_request("MESSAGE", uri="sip:bob@192.0.2.2", headers=[("Authorization", answer)])
+        self.assertEqual(self.judge(request), ALICE)
+
     def test_a_uri_that_is_written_in_another_way(self) -> None:
         """RFC 3261 §19.1.4."""
         asked = make_request("MESSAGE", uri="sip:bob@EXAMPLE.com;transport=TCP")
