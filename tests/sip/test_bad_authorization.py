@@ -48,6 +48,9 @@ class Unreadable(AuthenticationCase):
             (("nc=00000001", 'nc="00000001'), "it cannot be read"),
             (('uri="sip:bob@192.0.2.2"', 'uri="sip:"'), "its uri is not the Request-URI"),
             (('uri="sip:bob@192.0.2.2"', 'uri="sip:bob@192.0.2.3"'), "its uri is not the Request-URI"),
+            (('uri="sip:bob@192.0.2.2"', 'uri="sip:carol@192.0.2.2"'), "its uri is not the Request-URI"),
+            (('uri="sip:bob@192.0.2.2"', 'uri="sip:192.0.2.3"'), "its uri is not the Request-URI"),
+            (('uri="sip:bob@192.0.2.2"', 'uri="tel:+1"'), "its uri is not the Request-URI"),
         ):  # fmt: skip
             verdict = self.told(change)
             self.assert_told(verdict, 400, Kind.MALFORMED, f"bad Authorization: {words}")
@@ -73,12 +76,17 @@ class Unreadable(AuthenticationCase):
         self.assertEqual(self.judge(request), ALICE)
 
     def test_a_uri_that_is_written_in_another_way(self) -> None:
-        """RFC 3261 §19.1.4."""
-        asked = make_request("MESSAGE", uri="sip:bob@EXAMPLE.com;transport=TCP")
-        (challenge, *_) = challenges_of(reply_to(asked, 401, to_tag="x", headers=self.challenge().headers))
-        answer = challenge.answer(RIGHT, "MESSAGE", "sip:bob@example.com;transport=tcp", "c", 1)
-        request = make_request("MESSAGE", uri=str(asked.uri), headers=[("Authorization", answer)])
-        self.assertEqual(self.judge(request), ALICE)
+        """RFC 3261 §19.1.4; and SIPp names nothing but the host."""
+        for uri, theirs in (
+            ("sip:bob@EXAMPLE.com:5062;transport=TCP", "sip:bob@example.com:5062;transport=tcp"),
+            ("sip:bob@EXAMPLE.com:5062;transport=TCP", "sip:example.com:5062"),
+            ("tel:+1", "tel:+1"),
+        ):
+            asked = make_request("MESSAGE", uri=uri)
+            (challenge, *_) = challenges_of(reply_to(asked, 401, to_tag="x", headers=self.challenge().headers))
+            answer = challenge.answer(RIGHT, "MESSAGE", theirs, "c", 1)
+            request = make_request("MESSAGE", uri=uri, headers=[("Authorization", answer)])
+            self.assertEqual(self.judge(request), ALICE)
 
     @modest
     @given(st.lists(st.text(st.characters(exclude_characters="\r\n\x00"), max_size=60).filter(is_sendable), max_size=3))
