@@ -20,9 +20,6 @@ _HASHES = {
     for name, ours in (("MD5", "md5"), ("SHA-256", "sha256"), ("SHA-512-256", "sha512_256"))
     if ours in hashlib.algorithms_available
 }
-ALGORITHMS = tuple(_HASHES)
-"""The algorithms that are known here, without their `-sess` forms."""
-
 _SESSION = "-SESS"
 _BROKEN = ""  # the name of what could not be read
 
@@ -33,8 +30,8 @@ _item = re.compile(
     re.DOTALL,
 ).fullmatch
 
-_count = re.compile(r"[0-9a-fA-F]{8}").fullmatch
-_digest = re.compile(r"[0-9a-f]{32,64}").fullmatch
+_is_count = re.compile(r"[0-9a-fA-F]{8}").fullmatch
+_is_digest = re.compile(r"[0-9a-f]{32,64}").fullmatch
 
 Directives = dict[str, str]
 
@@ -147,9 +144,9 @@ class Answer:
             return f"it has no {min(missing)}"
         if directives.get("qop", "").lower() != "auth" or not directives.get("cnonce"):
             return "it has no qop=auth with a cnonce"
-        if not _count(directives.get("nc", "")) or int(directives["nc"], 16) == 0:
+        if not _is_count(directives.get("nc", "")) or int(directives["nc"], 16) == 0:
             return "its nc is no count"
-        if not _digest(directives["response"]):
+        if not _is_digest(directives["response"]):
             return "its response is no digest"
         return cls(
             directives["username"],
@@ -168,7 +165,7 @@ class Answer:
         return int(self.nc, 16)
 
     def is_right(self, secret: str, method: str) -> bool:
-        """Whether it was made with this secret (`secret_of`), for an algorithm of `ALGORITHMS`; in constant time."""
+        """Whether it was made with this secret (`secret_of`), for an algorithm that is known here; in constant time."""
         line = _hashed(self.algorithm, method, self.uri)
         expected = _hashed(self.algorithm, secret, self.nonce, self.nc, self.cnonce, "auth", line)
         return hmac.compare_digest(expected, self.response)

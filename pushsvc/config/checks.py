@@ -199,18 +199,18 @@ def _digest(config: ReceiverConfig) -> Iterator[Finding]:
 def _users(config: ReceiverConfig) -> Iterator[Finding]:
     names: set[str] = set()
     for index, user in enumerate(config.user):
-        key, wrong = "name", None
+        name: KeyPath = ("user", index, "name")
         if not 1 <= len(user.name) <= LONGEST_USER:
-            wrong = Wrong(f"{show(user.name)} has not 1 to {LONGEST_USER} characters")
+            yield Finding((name,), Wrong(f"{show(user.name)} has not 1 to {LONGEST_USER} characters"))
         elif user.name in names:
-            wrong = Wrong(f"{show(user.name)} is there already", "one [[user]] each")
+            yield Finding((name,), Wrong(f"{show(user.name)} is there already", "one [[user]] each"))
         elif user.identity is None and ("@" in user.name or not _is_host(config.realm)):
             wrong = Wrong(f"{show(user.name)} makes no address in the realm {show(config.realm)}", "set identity")
-        elif user.identity is not None and not _is_address(user.identity):
-            key, wrong = "identity", Wrong(f'"{user.identity}" is not an address of record', IDENTITY_HINT)
+            yield Finding((name, ("digest", "realm")), wrong)
+        if user.identity is not None and not _is_address(user.identity):
+            wrong = Wrong(f'"{user.identity}" is not an address of record', IDENTITY_HINT)
+            yield Finding((("user", index, "identity"),), wrong)
         names.add(user.name)
-        if wrong is not None:
-            yield Finding((("user", index, key), ("digest", "realm")), wrong)
 
 
 def _open_or_bounded(config: ReceiverConfig) -> Iterator[Finding]:

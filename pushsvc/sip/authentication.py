@@ -67,7 +67,7 @@ class User:
 
 @attrs.frozen
 class Users:
-    """Who there is. `algorithms`, of `digest.ALGORITHMS`, are offered in their order (RFC 8760 §2.3)."""
+    """Who there is. `algorithms`, as RFC 8760 spells them, are offered in their order (§2.3)."""
 
     realm: str
     algorithms: tuple[str, ...]
