@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sip.hop import Hop, default_port, reply_hop, network_of, stamped
+from pushsvc.sip.hop import Hop, default_port, network_of, reply_hop, stamped
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_response
 
 
@@ -26,7 +26,9 @@ class SourceTests(SynchronousTestCase):
     def test_an_address_or_a_network(self) -> None:
         """Everybody has 2**64 addresses with IPv6."""
         hosts = ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2", "fe80::1%eth0")
-        self.assertEqual([network_of(host) for host in hosts], ["192.0.2.1"] * 2 + ["2001:db8::/64"] * 2 + ["fe80::/64"])
+        self.assertEqual(
+            [network_of(host) for host in hosts], ["192.0.2.1"] * 2 + ["2001:db8::/64"] * 2 + ["fe80::/64"]
+        )
 
 
 class StampedTests(SynchronousTestCase):
