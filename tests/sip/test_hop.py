@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sip.hop import Hop, default_port, network_of, reply_hop, stamped
+from pushsvc.sip.hop import Hop, default_port, is_in, network_of, reply_hop, stamped
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_response
 
 
@@ -29,6 +31,13 @@ class SourceTests(SynchronousTestCase):
         self.assertEqual(
             [network_of(host) for host in hosts], ["192.0.2.1"] * 2 + ["2001:db8::/64"] * 2 + ["fe80::/64"]
         )
+
+    def test_inside_of_networks(self) -> None:
+        """Also as a socket for both families calls an address, and with a zone."""
+        networks = [ip_network("192.0.2.0/24"), ip_network("fe80::/10")]
+        hosts = ("192.0.2.7", "::ffff:192.0.2.7", "fe80::1%eth0", "198.51.100.1", "2001:db8::1")
+        self.assertEqual([is_in(host, networks) for host in hosts], [True] * 3 + [False] * 2)
+        self.assertEqual([is_in(host, ()) for host in hosts], [False] * 5)
 
 
 class StampedTests(SynchronousTestCase):
