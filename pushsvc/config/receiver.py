@@ -31,11 +31,12 @@ class Action(enum.Enum):
 
 @attrs.frozen
 class Registration:
-    """[registration]: `registrar` None: not registered anywhere."""
+    """[registration]: `registrar` None: not registered anywhere; `gruu`: ask for one and use it (RFC 5627)."""
 
     registrar: SipUri | None = None
     expires: Seconds = setting(Seconds(3600.0), between(60.0, 30 * DAY, write_duration))
     applications: tuple[str, ...] = ()
+    gruu: bool = False
 
 
 @attrs.frozen

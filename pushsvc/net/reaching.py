@@ -5,7 +5,7 @@ Which addresses there are is found in `locate`, which challenges are answered in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import attrs
@@ -52,6 +52,9 @@ class Ways(Protocol):
     def has_socket(self, hop: Hop) -> bool:
         """Whether datagrams can be sent to this hop."""
 
+    async def prepared(self, hop: Hop) -> None:
+        """Whatever `via` needs is there. Raises Unreachable where it cannot be had."""
+
 
 class Reaching:
     """Sends requests until somebody gives an answer that counts, and remembers which addresses gave none."""
@@ -94,7 +97,10 @@ class Reaching:
     async def first(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """A request that is not answered, for the first address alone. Raises Unreachable."""
         hop = (await self._locator.locate(next_hop))[0]
-        return next(self._fitting(make, hop))
+        found = await anext(self._fitting(make, hop))
+        if isinstance(found, Unreachable):
+            raise found
+        return found
 
     # -- ours
 
@@ -129,7 +135,11 @@ class Reaching:
     async def _try(self, make: Make, hop: Hop, provisional: Provisional | None) -> Exchange | DeliveryError:
         """One address, over the transports that fit."""
         failure: DeliveryError = Unreachable(f"{hop} cannot be reached")
-        for request, fitting in self._fitting(make, hop):
+        async for found in self._fitting(make, hop):
+            if isinstance(found, Unreachable):
+                failure = found
+                continue
+            request, fitting = found
             if isinstance(request.uri, SipUri) and request.uri.secure and fitting.transport != "tls":
                 return Unreachable(f"a sips: address is reached over TLS only, and {fitting} is not", retry=False)
             answer = await self._asking.ask(request, fitting, provisional)
@@ -140,16 +150,24 @@ class Reaching:
                 break
         return failure
 
-    def _fitting(self, make: Make, hop: Hop) -> Iterator[tuple[Request, Hop]]:
-        """The request over this hop; one too big for a datagram goes by TCP first (RFC 3261 §18.1.1)."""
+    async def _fitting(self, make: Make, hop: Hop) -> AsyncIterator[tuple[Request, Hop] | Unreachable]:
+        """The request over this hop, or why not; one too big for a datagram goes by TCP first (RFC 3261 §18.1.1)."""
+        if hop.transport != "udp":
+            yield await self._over_stream(make, hop)
+            return
         request = make(self._ways.via(hop))
-        datagrams = hop.transport == "udp"
-        sendable = not datagrams or self._ways.has_socket(hop)
-        if datagrams and (not sendable or len(encode(request)) > BIGGEST_DATAGRAM):
-            stream = attrs.evolve(hop, transport="tcp")
-            yield make(self._ways.via(stream)), stream
+        sendable = self._ways.has_socket(hop)
+        if not sendable or len(encode(request)) > BIGGEST_DATAGRAM:
+            yield await self._over_stream(make, attrs.evolve(hop, transport="tcp"))
         if sendable:
             yield request, hop
+
+    async def _over_stream(self, make: Make, hop: Hop) -> tuple[Request, Hop] | Unreachable:
+        try:
+            await self._ways.prepared(hop)
+        except Unreachable as error:
+            return error
+        return make(self._ways.via(hop)), hop
 
 
 def _failure_of(why: Why | Unreachable, request: Request, hop: Hop) -> DeliveryError:

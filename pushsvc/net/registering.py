@@ -14,12 +14,13 @@ from twisted.python.failure import Failure
 from pushsvc.errors import DeliveryError
 from pushsvc.machine import Tokens
 from pushsvc.net.driver import Driver
+from pushsvc.net.places import Flow
 from pushsvc.net.reaching import Exchange
 from pushsvc.net.user_agent import UserAgent
 from pushsvc.sip.headers import Address, Headers, Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
-from pushsvc.sip.registration import Left, NotRegistered, Output, Register, Registered, Registration
+from pushsvc.sip.registration import REG_ID, Left, NotRegistered, Output, Register, Registered, Registration
 from pushsvc.sip.uri import SipUri
 
 
@@ -27,22 +28,28 @@ from pushsvc.sip.uri import SipUri
 class Binding:
     """What is registered where: the user's address of record at `registrar`, reached by `contact`.
 
-    `features` are the parameters of the Contact, such as `+sip.instance="<urn:uuid:...>"`. Requests go to `route`
-    first, if there is one. `expires` is in seconds.
+    `contact` is for a core that we reach by datagrams; over a connection it finds us there. `features` are parameters
+    of the Contact, `instance` is the URN of this device. Requests go to `route` first, if there is one. `expires` is in
+    seconds. `gruu`: ask for one (RFC 5627), and go by it.
     """
 
     registrar: SipUri
     identity: SipUri
     contact: SipUri
+    instance: str
     features: tuple[str, ...] = ()
     expires: int = 3600
     route: SipUri | None = None
     display_name: str = ""
+    gruu: bool = False
 
 
 @attrs.frozen
 class Status:
-    """How the registration is: `until` and `retry_at` are moments (Unix time), `reason` is why it failed last."""
+    """How the registration is: `until` and `retry_at` are moments (Unix time), `reason` is why it failed last.
+
+    `outbound`: the core has promised to use our connection (RFC 5626); `gruu` is the name that it gave this device.
+    """
 
     registered: bool = False
     until: float | None = None
@@ -50,6 +57,8 @@ class Status:
     retry_at: float | None = None
     service_route: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
+    outbound: bool = False
+    gruu: SipUri | None = None
 
 
 class Registering:
@@ -74,10 +83,11 @@ class Registering:
         self._call_id = tokens.word(24)
         self._cseq = 0
         self._credentials = agent.credentials()
-        self._machine = Registration(binding.contact, binding.expires, tokens)
+        self._machine = Registration(binding.contact, binding.expires, tokens, binding.instance)
         self._driver: Driver[Output] = Driver(self._machine, self._perform, clock)
         self._asking: Deferred[Any] | None = None
-        self._kept: Hop | None = None
+        self._hop: Hop | None = None  # of the core that answered last
+        self._kept: int | None = None  # the number of the connection that it finds us by
         self._left: Deferred[None] = Deferred()
 
     def start(self) -> None:
@@ -99,7 +109,7 @@ class Registering:
     def _perform(self, output: Output) -> None:
         match output:
             case Register():
-                self._ask(output.expires)
+                self._ask(output)
             case Registered():
                 self._holds(output)
             case NotRegistered():
@@ -107,18 +117,18 @@ class Registering:
             case Left():
                 self._over()
 
-    def _ask(self, expires: int) -> None:
+    def _ask(self, register: Register) -> None:
         self._forget()
-        asking = self._asking = Deferred.fromCoroutine(self._exchange(expires))
+        asking = self._asking = Deferred.fromCoroutine(self._exchange(register))
         asking.addCallbacks(
             lambda exchange: self._answered(asking, exchange), lambda failure: self._unanswered(asking, failure)
         )
         asking.addErrback(lambda bug: self.log.failure("a bug: registering came to a halt", bug))
 
-    async def _exchange(self, expires: int) -> Exchange:
+    async def _exchange(self, register: Register) -> Exchange:
         """The number goes up with every try, whoever it reaches (RFC 3261 §10.2)."""
         return await self._agent.request(
-            lambda via: self._request(via, expires),
+            lambda via: self._request(via, register),
             self._binding.route or self._binding.registrar,
             credentials=self._credentials,
             next_number=lambda: self._cseq + 1,
@@ -128,9 +138,7 @@ class Registering:
         if asking is not self._asking:
             return
         self._asking = None
-        if exchange.response.status < 300 and self._kept != exchange.hop:
-            hop = exchange.hop
-            self._kept = hop if self._agent.keep(hop, lambda: self._lost(hop)) else None
+        self._hop = exchange.hop
         self._driver.run(self._machine.answered(exchange.response, self._clock.seconds(), exchange.why))
 
     def _unanswered(self, asking: Deferred[Any], failure: Failure) -> None:
@@ -143,8 +151,8 @@ class Registering:
         reason = error.reason if isinstance(error, DeliveryError) else "internal error"
         self._driver.run(self._machine.unanswered(reason, self._clock.seconds()))
 
-    def _lost(self, hop: Hop) -> None:
-        if self._kept == hop:
+    def _lost(self, connection: int) -> None:
+        if self._kept == connection:
             self._kept = None
             self._driver.run(self._machine.lost(self._clock.seconds()))
 
@@ -153,8 +161,28 @@ class Registering:
             self.log.info(
                 "registered at {registrar}", registrar=str(self._binding.registrar), expires=registered.expires
             )
-        until = self._clock.seconds() + registered.expires
-        self._now(Status(True, until, service_route=registered.service_route, identities=registered.identities))
+        self._keep(registered)
+        self._now(
+            Status(
+                registered=True,
+                until=self._clock.seconds() + registered.expires,
+                service_route=registered.service_route,
+                identities=registered.identities,
+                outbound=registered.outbound,
+                gruu=registered.gruu,
+            )
+        )
+
+    def _keep(self, registered: Registered) -> None:
+        """The connection that the core finds us by, and what it must write to do so."""
+        hop = self._hop
+        assert hop is not None
+        self._kept = self._agent.keep(hop, self._lost, registered.ping_after)
+        self._agent.places.flow = Flow(
+            hop.host,
+            connection=self._kept if registered.outbound else None,
+            gruu=registered.gruu if self._binding.gruu else None,
+        )
 
     def _failed(self, failed: NotRegistered) -> None:
         self.log.warn(
@@ -166,6 +194,7 @@ class Registering:
     def _over(self) -> None:
         self._driver.stop()
         self._forget()
+        self._agent.places.flow = None
         self._now(Status())
         self._left.callback(None)
 
@@ -179,9 +208,18 @@ class Registering:
         self.status = status
         self._tell(status)
 
-    def _request(self, via: Via, expires: int) -> Request:
+    def _request(self, via: Via, register: Register) -> Request:
         self._cseq += 1
         binding = self._binding
+        outbound = register.outbound and via.transport != "UDP"
+        contact = binding.contact if via.transport == "UDP" else self._contact(via, outbound=outbound)
+        self._machine.contact = contact
+        features = [
+            *binding.features,
+            f'+sip.instance="<{binding.instance}>"',
+            *([f"reg-id={REG_ID}"] if outbound else []),
+        ]
+        options = ["path", *(["outbound"] if outbound else []), *(["gruu"] if binding.gruu else [])]
         fields: Sequence[tuple[str, str]] = [
             ("Via", str(via)),
             ("Max-Forwards", "70"),
@@ -190,7 +228,14 @@ class Registering:
             ("To", str(Address(binding.identity, binding.display_name))),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} REGISTER"),
-            ("Contact", ";".join([f"<{binding.contact}>", *binding.features, f"expires={expires}"])),
-            ("Supported", "path"),
+            ("Contact", ";".join([f"<{contact}>", *features, f"expires={register.expires}"])),
+            ("Supported", ", ".join(options)),
         ]
         return Request("REGISTER", binding.registrar, Headers(tuple(fields)))
+
+    def _contact(self, via: Via, *, outbound: bool) -> SipUri:
+        """With `ob` what is sent to a GRUU comes over our connection as well (RFC 5626 §4.3)."""
+        binding = self._binding
+        secure = (binding.route or binding.registrar).secure
+        contact = self._agent.places.asking(binding.identity.user, via, secure=secure)
+        return contact.with_parameter("ob", None) if outbound else contact

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushsvc.errors import BadMessage, Unreachable
+from pushsvc.errors import BadMessage, Unreachable, Withdrawn
 from pushsvc.net.admission import Admission
 from pushsvc.net.asking import Key, key_of
 from pushsvc.net.sip_transport import Receiver, StreamFactory, StreamTransport
@@ -37,10 +37,11 @@ class Owner(Receiver, Protocol):
 
 @attrs.define(eq=False)
 class _Opening:
-    """A connection under way, and the messages that wait for it."""
+    """A connection under way, the messages that wait for it, and who waits for it without one."""
 
     hop: Hop
     waiting: list[tuple[bytes, Message]] = attrs.Factory(list)
+    awaited: list[Deferred[None]] = attrs.Factory(list)
     connecting: Deferred[Any] | None = None
 
 
@@ -88,6 +89,26 @@ class SipStreams:
             opening = self._by_address[_address(hop)] = _Opening(hop, [(octets, message)])
             self._open(opening)
 
+    async def opened(self, hop: Hop) -> None:
+        """Until there is a stream to this hop. Raises Unreachable, or Withdrawn when we are stopped."""
+        if self._stopped is not None:
+            raise Withdrawn("the service is stopping")
+        way = self._way(hop)
+        if isinstance(way, StreamTransport):
+            return
+        awaited: Deferred[None] = Deferred()
+        if way is not None:
+            way.awaited.append(awaited)
+        else:
+            opening = self._by_address[_address(hop)] = _Opening(hop, awaited=[awaited])
+            self._open(opening)
+        await awaited
+
+    def near_end(self, hop: Hop) -> tuple[str, int] | None:
+        """Our address on the stream to this hop; None: there is none."""
+        way = self._way(hop)
+        return way.near_end if isinstance(way, StreamTransport) else None
+
     def settled(self, request: Request) -> None:
         """The request was answered, or given up: what becomes of its stream is nothing to it any more."""
         key = key_of(request)
@@ -101,13 +122,13 @@ class SipStreams:
         if stream is not None:
             stream.close()
 
-    def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
-        """Keep the stream to this address up, and tell `lost` when it is gone; False: there is none."""
+    def keep(self, hop: Hop, lost: Callable[[int], None], ping_after: float | None = None) -> int | None:
+        """Keep the stream to this hop up, and tell `lost(number)` when it is gone; gives its number, None: there is none."""
         way = self._way(hop)
         if not isinstance(way, StreamTransport):
-            return False
-        way.keep(lost)
-        return True
+            return None
+        way.keep(lost, ping_after)
+        return way.number
 
     def stop(self) -> Deferred[None]:
         """Close them all; fires when the last is gone."""
@@ -155,8 +176,18 @@ class SipStreams:
         named = self._by_number.get(hop.connection) if hop.connection is not None else None
         if named is not None and not named.closing:
             return named
-        way = self._by_address.get(_address(hop))
+        way = self._by_address.get(_address(hop)) or self._of_another_name(hop)
         return None if isinstance(way, StreamTransport) and way.closing else way
+
+    def _of_another_name(self, hop: Hop) -> StreamTransport | None:
+        """A TLS stream that we opened to this very address by another name, if its certificate is for this one as well.
+
+        RFC 5626 §4.3: a core that says its address in Record-Route is reached over the stream that we have.
+        """
+        if hop.transport != "tls":
+            return None
+        streams = [way for way in self._by_address.values() if isinstance(way, StreamTransport)]
+        return next((stream for stream in streams if not stream.closing and stream.is_also(hop)), None)
 
     def _send(self, stream: StreamTransport, octets: bytes, message: Message) -> None:
         if isinstance(message, Request) and message.method not in WITHOUT_ANSWER:
@@ -200,6 +231,8 @@ class SipStreams:
         self._by_address[_address(opening.hop)] = stream
         for octets, message in opening.waiting:
             self._send(stream, octets, message)
+        for awaited in opening.awaited:
+            awaited.callback(None)
 
     def _not_opened(self, opening: _Opening, failure: Failure) -> None:
         address = _address(opening.hop)
@@ -212,6 +245,8 @@ class SipStreams:
             why = Unreachable(f"the connection to {opening.hop} was given up")
         for _, message in opening.waiting:
             self._owner.unsent(message, why)
+        for awaited in opening.awaited:
+            awaited.errback(Failure(why if self._stopped is None else Withdrawn("the service is stopping")))
 
 
 def _address(hop: Hop) -> Address:

@@ -27,7 +27,7 @@ from pushsvc.net.admission import Admission
 from pushsvc.net.alarm import Alarm
 from pushsvc.net.asking import Key
 from pushsvc.net.stream_life import StreamLife
-from pushsvc.net.tls import in_words, is_identity_failure
+from pushsvc.net.tls import in_words, is_certified_for, is_identity_failure
 from pushsvc.sip.codec import Event, KeepAlive, Malformed, StreamParser, parse, rejection
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
@@ -136,12 +136,25 @@ class StreamTransport(StreamProtocol):
         self._parser = StreamParser()
         self._life = StreamLife(clock, self._idled, partial=PARTIAL_MESSAGE_SECONDS, unread=UNREAD)
         self._pong = Alarm(clock, self.drop)
-        self._keepers: list[Callable[[], None]] = []
+        self._keepers: list[Callable[[int], None]] = []
+        self._ping_after = PING_SECONDS
         self._answers_pings = False
 
     @property
     def closing(self) -> bool:
         return self._life.closing
+
+    @property
+    def near_end(self) -> tuple[str, int]:
+        """Our address on it."""
+        here: Any = self.transport.getHost()
+        return here.host, here.port
+
+    def is_also(self, hop: Hop) -> bool:
+        """Whether this is a TLS stream of ours to the address of `hop`, whose certificate is for its name, too."""
+        if self._target is None or (self._name, self._target.host, self._target.port) != ("tls", hop.host, hop.port):
+            return False
+        return is_certified_for(self.transport, hop.name or hop.host)
 
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
@@ -175,12 +188,17 @@ class StreamTransport(StreamProtocol):
         self.transport.write(octets)
         self._life.answered(len(octets))
 
-    def keep(self, lost: Callable[[], None]) -> None:
-        """Keep it up by pings (RFC 5626 §4.4.1); `lost` is told when it is gone all the same.
+    def keep(self, lost: Callable[[int], None], ping_after: float | None = None) -> None:
+        """Keep it up by pings (RFC 5626 §4.4.1); `lost(number)` is told when it is gone all the same.
 
-        Once it has answered a ping it has to answer all: a connection that a NAT forgot looks well from here.
+        Once it has answered a ping, or said how often it wants one, it has to answer all: a connection that a NAT
+        forgot looks well from here.
         """
-        self._keepers.append(lost)
+        if lost not in self._keepers:
+            self._keepers.append(lost)
+        if ping_after is not None:
+            self._answers_pings = True
+        self._ping_after = min(PING_SECONDS, ping_after or PING_SECONDS)
         self._moved()
 
     def close(self) -> None:
@@ -198,7 +216,7 @@ class StreamTransport(StreamProtocol):
             self._never_ready(reason)
         self._owner.connection_lost(self)
         for lost in self._keepers:
-            lost()
+            lost(self.number)
 
     def pauseProducing(self) -> None:
         self._life.full()
@@ -233,7 +251,7 @@ class StreamTransport(StreamProtocol):
                 self._owner.received(event, self.peer)
 
     def _moved(self) -> None:
-        self._life.idle.after(PING_SECONDS if self._keepers else IDLE_SECONDS)
+        self._life.idle.after(self._ping_after if self._keepers else IDLE_SECONDS)
 
     def _idled(self) -> None:
         if self._keepers:

@@ -97,6 +97,16 @@ def verify_sip_domain(certificate: x509.Certificate, domain: str) -> None:
         raise CertificateError(f"the certificate is for {', '.join(domains) or 'nobody'}, not for {domain}")
 
 
+def is_certified_for(transport: object, domain: str) -> bool:
+    """Whether the certificate that the peer of a TLS transport presented is for this SIP domain."""
+    certificate = peer_certificate(transport)
+    try:
+        verify_sip_domain(x509.load_der_x509_certificate(certificate or b""), domain)
+    except (ValueError, CertificateError):
+        return False
+    return True
+
+
 def _bare(domain: str) -> str:
     """A URI's host as certificates and RFC 6066 §3 write it: no brackets, no dot at its end, addresses in one form."""
     bare = domain.strip("[]").lower().rstrip(".")

@@ -21,6 +21,7 @@ from pushsvc.net.asking import Asking, Provisional
 from pushsvc.net.driver import Driver
 from pushsvc.net.locate import TRANSPORTS, Locator
 from pushsvc.net.observer import Direction, Observer
+from pushsvc.net.places import Places
 from pushsvc.net.reaching import Exchange, Make, Reaching
 from pushsvc.net.sip_streams import SipStreams
 from pushsvc.net.sip_transport import UdpTransport
@@ -47,7 +48,7 @@ from pushsvc.sip.uri import SipUri
 
 
 class UserAgent:
-    """Sends requests, answers requests, and knows our addresses.
+    """Sends requests, answers requests, and knows our addresses: `places`.
 
     `on_request(request, source)` is told of every new request, ACKs of 2xx included; `on_stray(response, invite)`
     of every 2xx to an INVITE that nobody waits for any more: repeated, forked, or crossing a CANCEL. The INVITE is
@@ -76,7 +77,6 @@ class UserAgent:
         self._reactor = reactor
         self._tokens = tokens
         self._observer = observer
-        self._advertise = advertise
         self._account = account
         self._shares = shares or Shares()
         self._layer = TransactionLayer(settings, tokens, shares=self._shares, domain=domain or TrustDomain())
@@ -85,16 +85,20 @@ class UserAgent:
         self._reaching = Reaching(self, locator, self._asking, Ailing(reactor))
         self._tls = tls
         self._streams = SipStreams(reactor, self, tls)
+        self.places = Places(tokens, advertise, self._streams.near_end)
         self._udp: list[UdpTransport] = []
         self._ports: list[IListeningPort] = []
-        self._places: list[tuple[str, str, int]] = []
 
     # -- our addresses
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
         """Where we listen: the first address of each transport."""
-        return {transport: (host, port) for transport, host, port in reversed(self._places)}
+        return self.places.addresses
+
+    def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
+        """Where whoever may be reaches us over this transport."""
+        return self.places.contact(user, transport, secure=secure)
 
     def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
         """Open a listener; gives the address that it really has. Raises CannotListenError."""
@@ -107,7 +111,7 @@ class UserAgent:
         else:
             raise CannotListenError(host, port, OSError(f"SIP over {transport} is not possible here"))
         self._ports.append(listener)
-        self._places.append((transport, host, listener.getHost().port))
+        self.places.add(transport, host, listener.getHost().port)
         return host, listener.getHost().port
 
     def stop(self) -> Deferred[Any]:
@@ -117,22 +121,6 @@ class UserAgent:
         self._udp.clear()
         closing = [d for d in (port.stopListening() for port in self._ports) if d is not None]
         return gatherResults([*closing, self._streams.stop()], consumeErrors=True)
-
-    def via(self, hop: Hop) -> Via:
-        """A Via with a fresh branch for a request over this hop (RFC 3261 §8.1.1.7)."""
-        host, port = self._sent_by(hop.transport, ":" in hop.host)
-        branch = ("branch", "z9hG4bK" + self._tokens.word(16))
-        return Via(
-            hop.transport.upper(), host, port, (branch, ("rport", None)) if hop.transport == "udp" else (branch,)
-        )
-
-    def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
-        """Where we can be reached over this transport; `secure`: over TLS all the way (RFC 3261 §8.1.1.8)."""
-        host, port = self._sent_by(transport)
-        if secure:
-            return SipUri(scheme="sips", host=host, port=port, user=user)
-        uri = SipUri(host=host, port=port, user=user)
-        return uri if transport == "udp" else uri.with_parameter("transport", transport)
 
     # -- requests of ours
 
@@ -163,9 +151,13 @@ class UserAgent:
             make, next_hop, provisional, credentials or self.credentials(foreign=foreign), next_number, foreign=foreign
         )
 
-    def keep(self, hop: Hop, lost: Callable[[], None]) -> bool:
-        """Keep the connection to this hop up by pings; `lost` is told when it is gone. False: there is none."""
-        return self._streams.keep(hop, lost)
+    def keep(self, hop: Hop, lost: Callable[[int], None], ping_after: float | None = None) -> int | None:
+        """Keep the connection to this hop up, by pings each so many seconds at the latest; gives its number.
+
+        `lost(number)` is told when it is gone. None: there is none. `ping_after` is what the peer asks for, which must answer
+        then; without it pings go out as often as NATs need, and answers are not insisted on.
+        """
+        return self._streams.keep(hop, lost, ping_after)
 
     async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
@@ -275,9 +267,21 @@ class UserAgent:
 
     # -- sending
 
+    def via(self, hop: Hop) -> Via:
+        """A Via with a fresh branch for a request over this hop."""
+        return self.places.via(hop)
+
     def has_socket(self, hop: Hop) -> bool:
         """Whether datagrams can be sent to this hop."""
         return self._socket(hop) is not None
+
+    async def prepared(self, hop: Hop) -> None:
+        """Where we do not listen for streams of this kind, our address is that of the connection: it is opened first.
+
+        Raises Unreachable, or Withdrawn when we are stopped.
+        """
+        if hop.reliable and hop.transport not in self.places.addresses:
+            await self._streams.opened(hop)
 
     def _start(self, request: Request, hop: Hop) -> None:
         self._driver.run(self._layer.request(request, hop, self._reactor.seconds()))
@@ -286,11 +290,3 @@ class UserAgent:
         """The socket that the message to be answered came in by, else one for this kind of address."""
         fitting = [socket for socket in self._udp if socket.is_ipv6 is (":" in hop.host)]
         return next((socket for socket in fitting if socket.number == hop.connection), next(iter(fitting), None))
-
-    def _sent_by(self, transport: str, ipv6: bool | None = None) -> tuple[str, int | None]:
-        """The address that peers of this kind see us at, or the nearest to it."""
-        if not self._places:
-            return self._advertise or "127.0.0.1", 5060
-        _, host, port = min(self._places, key=lambda place: (place[0] != transport, (":" in place[1]) is not ipv6))
-        name = self._advertise or host
-        return (f"[{name}]" if ":" in name else name), port

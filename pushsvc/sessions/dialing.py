@@ -138,7 +138,7 @@ class Dialing:
 
     def _request(self, target: SipUri, via: Via, content_type: str, body: bytes) -> Request:
         call = self._call
-        contact = self._floors.agent.contact(call.user, via.transport.lower(), secure=target.secure)
+        contact = self._floors.agent.places.asking(call.user, via, secure=target.secure)
         fields = typed(call.describe(contact, self._interval, self._min_se), content_type)
         return opening_request(
             "INVITE", target, via, self._tag, call.call_id, self._cseq, fields, body, route=call.route

@@ -53,7 +53,7 @@ class Opening:
         self._tag = floors.tokens.word(16)
         # Made at once: what cannot be a dialog is refused before anybody is asked.
         user, secure = (request.uri.user, request.uri.secure) if isinstance(request.uri, SipUri) else (None, False)
-        contact = floors.agent.contact(user, source.transport, secure=secure)
+        contact = floors.agent.places.answering(user, source, secure=secure)
         self._dialog = Dialog.from_invite(request, self._tag, contact)
         lines = sdp.media(self._offer, cema=floors.cema)
         self.invitation = Invitation(

@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IReactorTime
 
 from pushsvc.api.fields import time_text
 from pushsvc.config.receiver import ReceiverConfig
-from pushsvc.net.locate import transport_of
 from pushsvc.net.registering import Binding, Registering, Status
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.network import Network
@@ -86,6 +85,8 @@ class Presence:
             "retry_at": None if status.retry_at is None else time_text(status.retry_at),
             "service_route": list(status.service_route),
             "identities": list(status.identities),
+            "outbound": status.outbound,
+            "gruu": None if status.gruu is None else str(status.gruu),
         }
 
     @property
@@ -98,19 +99,14 @@ class Presence:
         return Binding(
             registrar=registrar,
             identity=sip.identity,
-            contact=self._contact(proxy or registrar),
-            features=(*self._features, f'+sip.instance="<{instance(config.state_dir)}>"'),
+            contact=self._network.uri(),
+            instance=instance(config.state_dir),
+            features=self._features,
             expires=int(config.registration.expires),
             route=proxy,
             display_name=sip.display_name,
+            gruu=config.registration.gruu,
         )
-
-    def _contact(self, core: SipUri) -> SipUri:
-        """Over TLS where the core is reached so; else where INVITEs of any size find us."""
-        agent = self._network.agent
-        if transport_of(core) == "tls" and "tls" in agent.addresses:
-            return agent.contact(self._config.sip.identity.user, "tls", secure=core.secure)
-        return self._network.uri()
 
 
 def instance(state_dir: Path) -> str:

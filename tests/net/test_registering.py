@@ -19,7 +19,8 @@ from tests.sip.values import make_response
 from tests.tokens import CountedTokens
 from tests.wires import Wire, listening
 
-INSTANCE = '+sip.instance="<urn:uuid:0>"'
+URN = "urn:uuid:0"
+INSTANCE = f'+sip.instance="<{URN}>"'
 
 
 class RegisteringTest(SynchronousTestCase):
@@ -36,7 +37,8 @@ class RegisteringTest(SynchronousTestCase):
             registrar=SipUri.parse(f"sip:{BOB};transport=tcp"),
             identity=SipUri.parse("sip:alice@example.com"),
             contact=self.alice.agent.contact("alice", "tcp"),
-            features=('+g.oma.pusheventapp="mms.ua"', INSTANCE),
+            instance=URN,
+            features=('+g.oma.pusheventapp="mms.ua"',),
             expires=600,
             route=route,
         )
@@ -72,10 +74,10 @@ class Registers(RegisteringTest):
         self.assertEqual((first.method, str(first.uri)), ("REGISTER", f"sip:{BOB};transport=tcp"))
         self.assertEqual(
             first.headers.get("contact"),
-            f'<sip:alice@{ALICE}:{PORT};transport=tcp>;+g.oma.pusheventapp="mms.ua";{INSTANCE};expires=600',
+            f'<sip:alice@{ALICE}:{PORT};transport=tcp;ob>;+g.oma.pusheventapp="mms.ua";{INSTANCE};reg-id=1;expires=600',
         )
         self.assertEqual((str(first.to), first.from_.uri), ("<sip:alice@example.com>", first.to.uri))
-        self.assertEqual(first.headers.get("supported"), "path")
+        self.assertEqual(first.headers.get("supported"), "path, outbound")
         self.assertEqual((second.call_id, second.cseq.number), (first.call_id, first.cseq.number + 1))
         self.assertEqual(first.from_.tag, second.from_.tag)
         self.stop()

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from pushsvc.net.places import Places
 from pushsvc.net.reaching import Exchange, Make
 from pushsvc.sessions.floors import Floors
 from pushsvc.sip.credentials import Credentials
@@ -30,6 +31,7 @@ class ScriptedAgent:
         self.limited = False
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
+        self.places = Places(CountedTokens("p"), "192.0.2.10", lambda hop: None)
 
     def credentials(self, *, foreign: bool = False) -> Credentials:
         return Credentials(None, CountedTokens("c"), foreign=foreign)
@@ -61,9 +63,6 @@ class ScriptedAgent:
 
     def limits(self, source: Hop) -> bool:
         return self.limited
-
-    def contact(self, user: str | None, transport: str, *, secure: bool = False) -> SipUri:
-        return SipUri("192.0.2.10", "sips" if secure else "sip", user)
 
     # -- what the test does
 

@@ -45,7 +45,7 @@ class Calls(SynchronousTestCase):
         (invite,) = self.agent.sent
         (session,) = self.alice.msrp._sessions.values()
         self.assertIn(f"a=path:{session.own}".encode(), invite.body)
-        self.assertEqual(self.asked, [("sip:alice@192.0.2.10", 600, 90)])
+        self.assertEqual(self.asked, [("sip:alice@192.0.2.10:5060", 600, 90)])
         self.assertEqual((invite.uri, self.agent.next_hops), (BOB, [BOB]))
 
     def test_it_goes_to_the_proxy_where_there_is_one(self) -> None:
@@ -75,7 +75,7 @@ class Calls(SynchronousTestCase):
             self.assertEqual([str(each.uri) for each in self.agent.sent], [str(BOB), "sips:bob@192.0.2.30"])
             self.assertEqual((first.body, second.cseq.number), (second.body, 2))
             contacts = [contact for contact, _, _ in self.asked]
-            self.assertEqual(contacts, ["sip:alice@192.0.2.10", "sips:alice@192.0.2.10"])
+            self.assertEqual(contacts, ["sip:alice@192.0.2.10:5060", "sips:alice@192.0.2.10:5060"])
             self.assertEqual(self.agent.next_hops, [route or BOB, route or second.uri])
             self.agent.answer(486)
             self.assertEqual(self.failureResultOf(dialing, Refused).value.status, 486)

@@ -18,6 +18,9 @@ from pushsvc.sip.registration import (
     Registration,
     State,
     granted_by,
+    gruu_of,
+    own_binding,
+    ping_after,
     refresh_after,
 )
 from pushsvc.sip.uri import SipUri
@@ -183,9 +186,13 @@ class Granted(SynchronousTestCase):
         """A user has several devices, and all are listed."""
         others = "<sip:alice@192.0.2.99:5060>;expires=7, nonsense <, <tel:1>;expires=3"
         response = answer(contact=f'{others}, <sip:alice@192.0.2.20:5060>;expires=90;+sip.instance="x"')
-        self.assertEqual(granted_by(response, CONTACT, 3600), 90)
+        self.assertEqual(granted_by(response, own_binding(response, CONTACT, ""), 3600), 90)
 
     def test_else_the_header_and_else_what_was_asked_for(self) -> None:
-        self.assertEqual(granted_by(answer(contact=f"<{CONTACT}>", expires="80"), CONTACT, 3600), 80)
-        self.assertEqual(granted_by(answer(expires="80"), CONTACT, 3600), 80)
-        self.assertEqual(granted_by(answer(contact=f"<{CONTACT}>;expires=x", expires="-4"), CONTACT, 3600), 3600)
+        rows = (
+            (answer(contact=f"<{CONTACT}>", expires="80"), 80),
+            (answer(expires="80"), 80),
+            (answer(contact=f"<{CONTACT}>;expires=x", expires="-4"), 3600),
+        )
+        for response, granted in rows:
+            self.assertEqual(granted_by(response, own_binding(response, CONTACT, ""), 3600), granted)

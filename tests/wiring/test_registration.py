@@ -62,9 +62,9 @@ class AtTheCore(SynchronousTestCase):
         ((request, _),) = self.bob.requests
         contact = request.headers.get("contact") or ""
         self.assertTrue(
-            contact.startswith(f'<sip:alice@{HERE}:5060;transport=tcp>;+g.oma.pusheventapp="mms.ua"'), contact
+            contact.startswith(f'<sip:alice@{HERE}:5060;transport=tcp;ob>;+g.oma.pusheventapp="mms.ua"'), contact
         )
-        self.assertRegex(contact, r'\+sip\.instance="<urn:uuid:[0-9a-f-]{36}>";expires=600$')
+        self.assertRegex(contact, r'\+sip\.instance="<urn:uuid:[0-9a-f-]{36}>";reg-id=1;expires=600$')
         self.assertEqual((self.told, presence.obstacles()), ([True], {}))
         account = presence.account()
         self.assertEqual(
