@@ -29,6 +29,8 @@ method = TLSv1.2+
 certificate = {certificate}
 private_key = {private_key}
 ca_list = {ca}
+verify_certificate = yes
+require_certificate = yes
 [client:default]
 method = TLSv1.2+
 certificate = {certificate}

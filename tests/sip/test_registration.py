@@ -11,6 +11,7 @@ from pushsvc.sip.registration import (
     FIRST_WAIT,
     LONGEST_WAIT,
     SHORTEST,
+    SHORTEST_PING,
     Left,
     NotRegistered,
     Register,
@@ -18,7 +19,6 @@ from pushsvc.sip.registration import (
     Registration,
     State,
     granted_by,
-    gruu_of,
     own_binding,
     ping_after,
     refresh_after,
@@ -177,6 +177,85 @@ class Failing(MachineTest):
         """A registrar that grants nothing is not asked again at once."""
         self.machine.start(0.0)
         self.assertEqual(self.machine.answered(granting(0), 0.0), [NotRegistered("the registrar grants no time", 22.5)])
+
+
+class Outbound(MachineTest):
+    """[F-05] RFC 5626: over the connection that the REGISTER went by."""
+
+    def granted(self, **headers: str) -> Registered:
+        self.machine.start(0.0)
+        (output,) = self.machine.answered(answer(contact=f"<{CONTACT}>;expires=600", **headers), 0.0)
+        assert isinstance(output, Registered)
+        return output
+
+    def test_the_core_says_whether_it_does_so(self) -> None:
+        for require, outbound in (("outbound", True), ("path, Outbound", True), ("path", False), ("", False)):
+            self.setUp()
+            self.assertIs(self.granted(require=require).outbound, outbound, require)
+
+    def test_the_core_says_how_often_it_wants_pings(self) -> None:
+        """80 to 100 percent of that, here in the middle; not without end, and nothing where it says nothing."""
+        rows = {"100": 90.0, "0": SHORTEST_PING, "soon": None, "": None, "9" * 10: None}
+        for text, after in rows.items():
+            self.setUp()
+            self.assertEqual(self.granted(require="outbound", flow_timer=text).ping_after, after, text)
+        self.setUp()
+        self.assertIsNone(self.granted(flow_timer="100").ping_after)
+        self.assertEqual((ping_after(100, 0.0), ping_after(100, 1.0)), (80.0, 100.0))
+
+    def test_a_proxy_on_the_way_that_does_not_know_it(self) -> None:
+        """439 (RFC 5626 §11.6): without it then, at once, for good; a second 439 is a refusal like others."""
+        self.machine.start(0.0)
+        self.assertEqual(self.machine.answered(answer(439), 0.0), [Register(3600, outbound=False)])
+        self.assertEqual(self.machine.answered(answer(423, min_expires="7200"), 0.0), [Register(7200, outbound=False)])
+        self.assertIsInstance(self.machine.answered(answer(439), 0.0)[0], NotRegistered)
+        self.assertEqual(self.machine.wake(self.machine.deadline or 0.0), [Register(7200, outbound=False)])
+        (output,) = self.machine.answered(answer(require="outbound", flow_timer="9"), 99.0)
+        self.assertEqual(output, Registered(7200))
+        self.assertEqual(self.machine.stop(100.0), [Register(0, outbound=False)])
+
+    def test_the_name_that_the_core_gives_us(self) -> None:
+        """RFC 5627 §4.2: a URI in quotes; what is none is left out."""
+        gruu = "sip:alice@example.com;gr=urn:uuid:0"
+        for text, expected in ((f'"{gruu}"', SipUri.parse(gruu)), ('"tel:1"', None), ('"<"', None), ("x", None)):
+            self.setUp()
+            self.machine.start(0.0)
+            (output,) = self.machine.answered(answer(contact=f"<{CONTACT}>;pub-gruu={text}"), 0.0)
+            assert isinstance(output, Registered)
+            self.assertEqual(output.gruu, expected)
+
+
+class Ours(SynchronousTestCase):
+    """[F-05] Several devices of one user: the answer lists them all."""
+
+    URN = "urn:uuid:00000000-0000-4000-8000-00000000000a"
+
+    def ours(self, *contacts: str, instance: str = URN) -> str | None:
+        found = own_binding(answer(contact=", ".join(contacts)), CONTACT, instance)
+        return None if found is None else found.parameter("expires")
+
+    def test_a_device_is_known_by_its_instance(self) -> None:
+        """Two behind NATs may have one address, and a core may write another than ours."""
+        other = f'<{CONTACT}>;+sip.instance="<urn:uuid:1>";expires=1'
+        ours = f'<sip:alice@198.51.100.7:4711>;+sip.instance="<{self.URN.upper()}>";expires=2'
+        self.assertEqual(self.ours(other, ours), "2")
+        self.assertEqual(self.ours(ours, other), "2")
+        self.assertIsNone(self.ours(other))
+
+    def test_what_is_left_of_an_earlier_connection_does_not_count(self) -> None:
+        """The one that we just sent does, or the one with our reg-id."""
+        before = f'<sip:alice@192.0.2.20:41000>;+sip.instance="<{self.URN}>";expires=1'
+        now = f'<{CONTACT}>;+sip.instance="<{self.URN}>";expires=2'
+        flow = f'<sip:alice@198.51.100.7>;+sip.instance="<{self.URN}>";reg-id=1;expires=3'
+        for first, second, expected in ((before, now, "2"), (before, flow, "3"), (now, flow, "3")):
+            self.assertEqual((self.ours(first, second), self.ours(second, first)), (expected, expected))
+
+    def test_without_an_instance_it_is_known_by_its_address(self) -> None:
+        """Cores that keep no parameters."""
+        self.assertEqual(self.ours(f"<{CONTACT}>;expires=1"), "1")
+        named = f'<{CONTACT}>;+sip.instance="<urn:uuid:1>";expires=1'
+        self.assertEqual(self.ours(named, instance=""), "1")
+        self.assertIsNone(self.ours("<sip:alice@192.0.2.21:5060>;expires=1", "<tel:1>", "nonsense <"))
 
 
 class Granted(SynchronousTestCase):
