@@ -54,8 +54,9 @@ class Core:
     one that is known and not there. `beyond` are other domains, and the proxy of each. The URIs in both have literal
     addresses.
 
-    `gate` says what may pass. `heard` is all that came; `answers` those of it to requests of its own. `ladder` gets a
-    line for each leg, in which hosts are called by their `names`.
+    `gate` says what may pass. `strict`: it routes as RFC 2543 did, and knows no `lr`. `heard` is all that came;
+    `answers` those of it to requests of its own. `ladder` gets a line for each leg, in which hosts are called by their
+    `names`.
     """
 
     def __init__(
@@ -64,14 +65,16 @@ class Core:
         address: str = CORE,
         *,
         gate: Gate | None = None,
+        strict: bool = False,
         names: Mapping[str, str] | None = None,
         ladder: list[str] | None = None,
     ) -> None:
         self.registered: dict[str, str] = {}
         self.beyond: dict[str, str] = {}
         self.address = address
-        self.route = SipUri(address).with_parameter("lr", None)
+        self.route = SipUri(address) if strict else SipUri(address).with_parameter("lr", None)
         self.gate = gate
+        self._strict = strict
         self.heard: list[Message] = []
         self.answers: list[Response] = []
         self._names = names or {}
@@ -129,12 +132,18 @@ class Core:
 
     def _forward(self, request: Request, source: Neighbour) -> None:
         routes = request.headers.values("route")
-        if routes and Address.parse(routes[0]).uri == self.route:
-            routes = routes[1:]
         uri = request.uri
         assert isinstance(uri, SipUri)
-        if routes:
-            next_hop = Address.parse(routes[0]).uri
+        if routes and _uri_in(routes[0]).host == self.address:
+            routes = routes[1:]
+        elif routes and uri.host == self.address and self._strict:
+            uri, routes = _uri_in(routes[0]), routes[1:]
+        elif routes and uri.host == self.address:  # §16.4: from a strict router
+            uri, routes = _uri_in(routes[-1]), routes[:-1]
+        if routes and not self._strict:
+            next_hop = _uri_in(routes[0])
+            if next_hop.parameter("lr") is None:  # §16.6 step 6: to a strict router
+                uri, routes = next_hop, [*routes[1:], f"<{uri}>"]
         elif uri.host in self.beyond:
             next_hop = SipUri.parse(self.beyond[uri.host])
         elif _is_literal(uri.host):
@@ -200,6 +209,12 @@ class Core:
         sender, hearer = (self._names.get(host, host) for host in (source, target))
         if source == self.address or not sender.startswith("C"):
             self._ladder.append(f"{sender} > {hearer} {words(message)}")
+
+
+def _uri_in(route: str) -> SipUri:
+    uri = Address.parse(route).uri
+    assert isinstance(uri, SipUri)
+    return uri
 
 
 def _is_literal(host: str) -> bool:

@@ -123,7 +123,7 @@ class SipStreams:
             stream.close()
 
     def keep(self, hop: Hop, lost: Callable[[int], None], ping_after: float | None = None) -> int | None:
-        """Keep the stream to this hop up, and tell `lost(number)` when it is gone; gives its number, None: there is none."""
+        """Keep the stream to this hop up; gives its number, which `lost` is told in the end. None: there is none."""
         way = self._way(hop)
         if not isinstance(way, StreamTransport):
             return None

@@ -154,8 +154,8 @@ class UserAgent:
     def keep(self, hop: Hop, lost: Callable[[int], None], ping_after: float | None = None) -> int | None:
         """Keep the connection to this hop up, by pings each so many seconds at the latest; gives its number.
 
-        `lost(number)` is told when it is gone. None: there is none. `ping_after` is what the peer asks for, which must answer
-        then; without it pings go out as often as NATs need, and answers are not insisted on.
+        `lost` is told that number when it is gone. None: there is none. `ping_after` is what the peer asks for, which
+        must answer then; without it pings go out as often as NATs need, and answers are not insisted on.
         """
         return self._streams.keep(hop, lost, ping_after)
 

@@ -13,14 +13,15 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 from pushsvc.sip.uri import SipUri
 from tests.agents import MSRP_PORT, Octets
-from tests.conversations.case import ALICE, BOB, NOTICE, ConversationCase
+from tests.conversations.case import ALICE, BOB, NOTICE, ConversationCase, Said
 from tests.conversations.push_case import PushCase
 from tests.core import CORE as HOME
-from tests.core import Core
+from tests.core import PROXY, Core
 
 FAR = "192.0.2.6"
 NAMES = {ALICE: "S", BOB: "R", HOME: "C", FAR: "C2"}
 TO_BOB = "sip:bob@example.com"
+KINDS = ((True, False), (False, True), (True, True))  # whether the proxy near the caller, and the far one, are strict
 
 
 class Content:
@@ -238,6 +239,50 @@ class Routes(CoreCase):
             ["R > C2 BYE", "C2 > C BYE", "C > S BYE", "S > C 200 BYE", "C > C2 200 BYE", "C2 > R 200 BYE"],
         )
         self.assert_nothing_left()
+
+
+class StrictRouters(ConversationCase):
+    """RFC 3261 §12.2.1.1, §16.12: a proxy as old as RFC 2543 wants itself in the Request-URI."""
+
+    def through(self, *, near: bool, far: bool) -> Session:
+        """A session through two proxies, the strict ones among them as told"""
+        self.legs = []
+        self.begin()
+        self.core = Core(self.network, HOME, strict=near, names=NAMES, ladder=self.legs)
+        self.far = Core(self.network, FAR, strict=far, names=NAMES, ladder=self.legs)
+        self.far.registered["sip:bob@example.com"] = f"sip:bob@{BOB}"
+        self.core.beyond["example.com"] = f"sip:{FAR}"
+        self.kept = self.bob.accept_everything()
+        session = self.network.run(self.alice.dial(TO_BOB, NOTICE, route=PROXY))
+        assert isinstance(session, Session)
+        self.network.run(session.lines[0].send(NOTICE))
+        self.network.settle(0.1)
+        self.legs.clear()
+        return session
+
+    def assert_arrived_at(self, said: Said, method: str, uri: object) -> None:
+        """With what its Contact says, and no Route: as if all had been loose."""
+        request = next(each for each in said.heard if isinstance(each, Request) and each.method == method)
+        self.assertEqual((str(request.uri), request.headers.all("route")), (str(uri), []))
+
+    def test_the_callers_requests(self) -> None:
+        for near, far in KINDS:
+            session = self.through(near=near, far=far)
+            self.network.run(session.close())
+            self.assertEqual(self.legs[:3], ["S > C BYE", "C > C2 BYE", "C2 > R BYE"])
+            for method in ("ACK", "BYE"):
+                self.assert_arrived_at(self.bob_said, method, session.dialog.target)
+            self.assertEqual(self.received(), [NOTICE.octets])
+            self.assert_nothing_left()
+
+    def test_the_callees_requests(self) -> None:
+        for near, far in KINDS:
+            session = self.through(near=near, far=far)
+            ours = self.session_of(self.bob)
+            self.network.run(ours.close())
+            self.assertEqual(self.legs[:3], ["R > C2 BYE", "C2 > C BYE", "C > S BYE"])
+            self.assert_arrived_at(self.alice_said, "BYE", session.dialog.contact)
+            self.assert_nothing_left()
 
 
 class WholePushes(PushCase):

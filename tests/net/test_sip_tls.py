@@ -104,6 +104,14 @@ class Requests(OverTlsTest):
         self.assert_unreachable(alice, f"sip:both.example.com:{PORT};transport=tls", "not for both.example.com")
         self.assertEqual(len(bob.requests), 1)
 
+    def test_a_connection_is_shared_by_the_names_of_one_certificate(self) -> None:
+        """RFC 5626 §4.3: a core may say its address in Record-Route, and who is behind a NAT has this one way to it."""
+        alice, bob = self.side(ALICE), self.bob(authority().issue("x", uris=["sip:bob.example.com", f"sip:{BOB}"]))
+        for uri in ("bob.example.com", BOB, "bob.example.com"):
+            self.assertEqual(self.result(alice.ask(to=f"sip:{uri}:{PORT};transport=tls")).response.status, 200)
+        self.assertEqual(len({source.connection for _, source in bob.requests}), 1)
+        self.assert_nothing_left(alice, bob)
+
     def test_sips_is_not_sent_in_clear_text(self) -> None:
         """RFC 3261 §26.2.2: also not to a proxy of ours that is reached over TCP."""
         alice, bob = self.side(ALICE), Side(self.network, BOB)

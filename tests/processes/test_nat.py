@@ -1,4 +1,4 @@
-"""A receiver that nobody can connect to, behind a real Kamailio: everything goes over the connection it registered on."""
+"""A receiver that nobody can connect to, behind a real Kamailio: all goes over the connection that it registered on."""
 
 from __future__ import annotations
 
