@@ -38,7 +38,6 @@ class MsrpSettings:
     idle_timeout: float = 60.0
     connect_timeout: float = 30.0
     sha1_fingerprints: bool = False
-    client_certificate_required: bool = False
     transfer: Transfer = Transfer()
     relay: Relay | None = None
 
@@ -265,7 +264,7 @@ class MsrpEndpoint:
         if not connection.secure or not session.fingerprints:
             return True
         certificate = connection.certificate
-        if certificate is None and not self._settings.client_certificate_required:
+        if certificate is None and not self._tls.insists:
             self.log.info("{peer} announced a fingerprint and presents no certificate", peer=connection.peer)
             return True
         return is_announced(certificate, session.fingerprints, self._settings.sha1_fingerprints)

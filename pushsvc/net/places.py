@@ -1,4 +1,4 @@
-"""Where peers find us, as Via and Contact say it: our listeners, the near ends of our connections, what a core gave us."""
+"""Where peers find us, as Via and Contact say it: our listeners, our ends of connections, what a core gave us."""
 
 from __future__ import annotations
 

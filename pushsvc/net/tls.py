@@ -148,8 +148,9 @@ class Tls:
         min_version: str = "1.2",
         authority: str | None = None,
     ) -> None:
+        self.insists = ask_client and insist
         self._asking = (SSL.VERIFY_PEER if ask_client else SSL.VERIFY_NONE) | (
-            SSL.VERIFY_FAIL_IF_NO_PEER_CERT if ask_client and insist else 0
+            SSL.VERIFY_FAIL_IF_NO_PEER_CERT if self.insists else 0
         )
         self._min_version = PROTOCOLS[min_version]
         self._authorities = None if authority is None else _certificates_of(Path(authority))
@@ -199,6 +200,12 @@ class Tls:
         self._server = self._context(self._asking, _take_any)
         self._client = self._context(SSL.VERIFY_NONE)
         self._trusting_client = None
+
+    def become(self, other: Tls) -> None:
+        """Do from now on what the other would: after a reload. Connections that are up stay as they are."""
+        self.insists, self._asking = other.insists, other._asking
+        self._min_version, self._authorities = other._min_version, other._authorities
+        self.renew(other.identity)
 
     def _context(self, asking: int, judge: Callable[..., bool] | None = None) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)

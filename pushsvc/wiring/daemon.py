@@ -24,7 +24,7 @@ from pushsvc.ops.ready import ReadyFile
 from pushsvc.ops.reload import Reload
 from pushsvc.ops.sd_notify import Notifier, WatchdogService, watchdog_interval
 from pushsvc.ops.signals import SignalService
-from pushsvc.wiring.network import Network, identity_of
+from pushsvc.wiring.network import Network, identity_of, tls_of
 
 CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
 RELOADABLE = (
@@ -146,10 +146,10 @@ class Daemon(MultiService):
     def _apply(self, config: Any) -> None:
         """A new configuration, checked. Raises ConfigErrors before anything has changed."""
         tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
-        identity = identity_of(config, self._reactor.seconds())
+        tls = tls_of(config, identity_of(config, self._reactor.seconds()))
         self._site.tokens = tokens
-        self._network.renew(identity)
-        self._metrics.certificate_expires(identity.expires_at)
+        self._network.renew(tls)
+        self._metrics.certificate_expires(tls.identity.expires_at)
         self._work.apply(config)
         changed = [name for name in attrs.fields_dict(type(config)) if _differs(name, config, self._config)]
         if changed:

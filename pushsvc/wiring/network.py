@@ -66,13 +66,7 @@ class Network:
         lookup = system_lookup(reactor)
         locator = Locator(resolve, lookup, self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
-        self._tls = Tls(
-            self.identity,
-            ask_client=config.tls.client_certificate is not ClientCertificate.NONE,
-            insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
-            min_version=config.tls.min_version.value,
-            authority=str(config.tls.ca) if config.tls.ca is not None else None,
-        )
+        self._tls = tls_of(config, self.identity)
         advertise = advertised(config, config.sip.listen)
         self.authentication = Authentication(self.tokens)
         domain = TrustDomain(config.sip.trusted_peers, self.authentication)
@@ -122,10 +116,10 @@ class Network:
         closing = [self.agent.stop(), *self.msrp.stop_listening(), self.msrp.stop()]
         return gatherResults(closing, consumeErrors=True)
 
-    def renew(self, identity: Identity) -> None:
-        """Present this certificate from now on; connections that are up keep theirs."""
-        self.identity = identity
-        self._tls.renew(identity)
+    def renew(self, tls: Tls) -> None:
+        """Present this certificate and trust these authorities from now on; connections that are up stay."""
+        self.identity = tls.identity
+        self._tls.become(tls)
 
     def uri(self) -> SipUri:
         """Where a peer without a core reaches us: over TCP where that is listened on, since INVITEs are large."""
@@ -144,6 +138,17 @@ def identity_of(config: Config, now: float) -> Identity:
     if config.tls.certificate is not None and config.tls.private_key is not None:
         return load_identity(config.tls.certificate, config.tls.private_key)
     return self_signed(config.state_dir / "tls", advertised(config, config.msrp.listen) or "localhost", now)
+
+
+def tls_of(config: Config, identity: Identity) -> Tls:
+    """The section [tls]. Raises OSError or ValueError where its authorities cannot be used."""
+    return Tls(
+        identity,
+        ask_client=config.tls.client_certificate is not ClientCertificate.NONE,
+        insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
+        min_version=config.tls.min_version.value,
+        authority=str(config.tls.ca) if config.tls.ca is not None else None,
+    )
 
 
 def in_clear(config: Config) -> list[Listen]:
@@ -193,7 +198,6 @@ def msrp_settings(config: Config, product: Product) -> MsrpSettings:
         idle_timeout=msrp.idle_timeout,
         connect_timeout=msrp.connect_timeout,
         sha1_fingerprints=msrp.sha1_fingerprints,
-        client_certificate_required=config.tls.client_certificate is ClientCertificate.REQUIRED,
         transfer=transfer,
         relay=relay_of(config),
     )

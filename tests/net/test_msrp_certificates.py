@@ -58,7 +58,8 @@ class Certificates(MsrpTest):
         """tls.client_certificate: optional takes it, and says so in the log; required does not."""
         for required in (False, True):
             self.setUp()
-            self.bob = Side(self.network, CAROL, "bob", client_certificate_required=required)
+            self.bob = Side(self.network, CAROL, "bob")
+            self.bob.tls.insists = required
             near, far = self.agreed(Shelf())
             self.network.run(self.alice.connect(near))
             self.network.settle(1)

@@ -190,6 +190,18 @@ class AnyCertificate(Handshakes):
         self.assertEqual(self.client.saw, identity_of("carol").der)
         self.assertEqual(tls.identity.der, identity_of("carol").der)
 
+    def test_after_a_reload_all_is_as_newly_made(self) -> None:
+        """Certificate, authorities, versions, and what is asked of clients."""
+        tls = self.tls(self.bob, ask_client=False)
+        serving = tls.server(Once(self.server))
+        file = Path(self.mktemp())
+        tls.become(Tls(identity_of("carol"), insist=True, min_version="1.3", authority=authority().write(file)))
+        self.meet(serving, self.tls(self.alice).client(Once(self.client), "192.0.2.2"))
+        self.assertEqual((self.client.saw, self.server.saw), (identity_of("carol").der, self.alice.der))
+        self.assertTrue(tls.insists)
+        (trusted,) = tls._authorities or ()
+        self.assertEqual(trusted.to_cryptography(), authority().certificate)
+
     def test_the_name_is_sent_with_the_greeting(self) -> None:
         """[D-TLS-1] E.10 rule 1: SNI, for hosts that serve several; an address is no name (RFC 6066 §3).
 
