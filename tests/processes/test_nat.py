@@ -6,15 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest
-
-from pushsvc.pushctl.core import kamailio
-from pushsvc.pushctl.exits import CommandFailed
 from pushsvc.pushctl.lab import Lab
 from tests.processes.pushing import LabCase, until
+from tests.processes.second_kamailio import program, started
 
 MIB = 1 << 20
 NOWHERE = '"127.255.0.1"'  # an address of loopback where nobody listens
+LINGERING = {"delivery.linger": '"60s"'}
 ESTABLISHED = "01"  # in /proc/net/tcp
 
 
@@ -22,10 +20,7 @@ class BehindNat(LabCase):
     """[F-05] RFC 5626, RFC 5627, and what a core does for clients that know neither."""
 
     def setUp(self) -> None:
-        try:
-            kamailio()
-        except CommandFailed as missing:
-            raise SkipTest(str(missing)) from None
+        program()
 
     def begin(self, core: str, **receiver: str) -> Lab:
         """The Contact says what leads nowhere; MSRP is connected to from inside, as that needs."""
@@ -35,7 +30,7 @@ class BehindNat(LabCase):
             "shutdown.drain": '"0s"',
             **{key.replace("__", "."): value for key, value in receiver.items()},
         }
-        return self.lab({"receiver": settings, "sender": {"delivery.linger": '"60s"'}}, core=core)
+        return self.lab({"receiver": settings, "sender": LINGERING}, core=core)
 
     def push(self, lab: Lab) -> str:
         """1 MB arrives; gives the id of its push."""
@@ -51,7 +46,6 @@ class BehindNat(LabCase):
 
     def assert_its_bye_arrives(self, lab: Lab, push_id: str) -> None:
         """A receiver that stops ends the session that lingers: a request of its own, by the same connection."""
-        self.assert_one_connection(lab)
         self.assertIsNone(answered_bye(self.trace(lab, push_id)))
         lab.receiver.stop()
         until(lambda: answered_bye(self.trace(lab, push_id)), "the receiver's BYE, answered by the sender")
@@ -74,7 +68,9 @@ class BehindNat(LabCase):
         lab.core.stop()
         lab.core.start()
         until(lambda: self.expires_at(lab) not in (None, before), "registered again", 60.0)
-        self.assert_its_bye_arrives(lab, self.push(lab))
+        push_id = self.push(lab)
+        self.assert_one_connection(lab)
+        self.assert_its_bye_arrives(lab, push_id)
 
     def test_over_tcp(self) -> None:
         self.through("tcp")
@@ -89,12 +85,30 @@ class BehindNat(LabCase):
         self.assertFalse(lab.receiver.api.get("v1", "account")["outbound"])
         self.push(lab)
 
+    def test_by_an_edge_in_front_of_the_registrar(self) -> None:
+        """RFC 3327. It does not know RFC 5626, which the registrar says (439): we register without that."""
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        settings = {"sip.listen": '["udp:127.0.0.1:0"]', "shutdown.drain": '"0s"'}
+        lab = Lab(Path(self.mktemp()), settings={"receiver": settings, "sender": LINGERING}, core="tcp")
+        self.addCleanup(lab.__exit__, None, None, None)
+        assert lab.core is not None
+        port = started(self, "edge.cfg", directory, "tcp", {"CORE": lab.core.uri("tcp")})
+        lab.receiver.settings["sip.outbound_proxy"] = f'"sip:127.0.0.1:{port};transport=tcp"'
+        lab.start()
+        self.assertIn("code=439", lab.receiver.log.read_text())
+        push_id = self.push(lab)
+        ports = (port, lab.core.port)
+        self.assertEqual([connections(lab.receiver.pid, each) for each in ports], [1, 0])
+        self.assert_its_bye_arrives(lab, push_id)
+
     def test_without_a_listener_and_by_a_gruu(self) -> None:
         """The Contact is the near end of its connection; sessions go by the name that the core gave it."""
         lab = self.begin("tcp", sip__listen='["udp:127.0.0.1:0"]', sip__advertise='""', registration__gruu="true")
         gruu = lab.receiver.api.get("v1", "account")["gruu"]
         self.assertRegex(gruu, r"^sip:alice@push\.test;gr=urn:uuid:[0-9a-f-]{36}$")
         push_id = self.push(lab)
+        self.assert_one_connection(lab)
         self.assertIn(f"SIP ACK {gruu[:40]}", self.trace(lab, push_id))
         self.assert_its_bye_arrives(lab, push_id)
 

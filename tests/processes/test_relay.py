@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest
-
 from pushsvc.pushctl.certificates import Authority
-from pushsvc.pushctl.core import kamailio
 from pushsvc.pushctl.daemon import Role
-from pushsvc.pushctl.exits import CommandFailed
 from pushsvc.pushctl.lab import Lab
 from tests.processes.pushing import LabCase, until
+from tests.processes.second_kamailio import HOST, program, started
 
-HOST, PASSWORD = "127.0.0.1", "relay-secret"  # without a name: Kamailio looks none up in the list of hosts
+PASSWORD = "relay-secret"
 MIB = 1 << 20
 TLS_CONFIG = """\
 [server:default]
@@ -33,10 +28,7 @@ class Relayed(LabCase):
     """[F-19] What a relay that others have written makes of us, and we of it."""
 
     def setUp(self) -> None:
-        try:
-            program = kamailio()
-        except CommandFailed as missing:
-            raise SkipTest(str(missing)) from None
+        program()
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         authority = Authority.fresh()
@@ -45,32 +37,8 @@ class Relayed(LabCase):
         self.ca = authority.write(self.directory / "ca.pem")
         tls = self.directory / "tls.cfg"
         tls.write_text(TLS_CONFIG.format(certificate=certificate, private_key=private_key))
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            self.port = free.getsockname()[1]
         defines = {"HOST": HOST, "PASSWORD": PASSWORD, "TLS_CONFIG": str(tls)}
-        with (self.directory / "log.txt").open("wb") as log:
-            relay = subprocess.Popen(
-                [
-                    *(program, "-f", str(Path(__file__).with_name("relay.cfg")), "-DD", "-E", "--debug=0"),
-                    *("-Y", str(self.directory), "-w", str(self.directory), "-m", "64", "-M", "8"),
-                    *(word for name, value in defines.items() for word in ("-A", f'{name}="{value}"')),
-                    *("-l", f"tls:{HOST}:{self.port}"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.addCleanup(relay.wait)
-        self.addCleanup(relay.terminate)
-        until(self.is_there, "Kamailio listens")
-
-    def is_there(self) -> bool:
-        try:
-            socket.create_connection((HOST, self.port), 1.0).close()
-        except OSError:
-            return False
-        return True
+        self.port = started(self, "relay.cfg", self.directory, "tls", defines)
 
     def settings(self, *relayed: Role, password: str = PASSWORD) -> dict[Role, dict[str, str]]:
         """These have the relay; all trust whoever has signed its certificate."""
