@@ -85,6 +85,12 @@ class BehindNat(LabCase):
         self.assertFalse(lab.receiver.api.get("v1", "account")["outbound"])
         self.push(lab)
 
+    def test_a_sender_that_nobody_can_connect_to(self) -> None:
+        """What the receiver asks in a session comes by the connection that the INVITE went by."""
+        settings = {**LINGERING, "sip.advertise": NOWHERE, "msrp.setup": '"active"'}
+        lab = self.lab({"receiver": {"shutdown.drain": '"0s"'}, "sender": settings}, core="tls")
+        self.assert_its_bye_arrives(lab, self.push(lab))
+
     def test_by_an_edge_in_front_of_the_registrar(self) -> None:
         """RFC 3327. It does not know RFC 5626, which the registrar says (439): we register without that."""
         directory = Path(self.mktemp()).resolve()
