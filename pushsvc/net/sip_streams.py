@@ -130,6 +130,11 @@ class SipStreams:
         way.keep(lost, ping_after)
         return way.number
 
+    def hold(self, hop: Hop) -> Callable[[], None]:
+        """Keep the stream to this hop up, if we opened one, until what this gives is called."""
+        way = self._way(hop)
+        return way.hold() if isinstance(way, StreamTransport) and way.is_ours else lambda: None
+
     def stop(self) -> Deferred[None]:
         """Close them all; fires when the last is gone."""
         self._stopped = Deferred()

@@ -137,12 +137,18 @@ class StreamTransport(StreamProtocol):
         self._life = StreamLife(clock, self._idled, partial=PARTIAL_MESSAGE_SECONDS, unread=UNREAD)
         self._pong = Alarm(clock, self.drop)
         self._keepers: list[Callable[[int], None]] = []
+        self._holders = 0
         self._ping_after = PING_SECONDS
         self._answers_pings = False
 
     @property
     def closing(self) -> bool:
         return self._life.closing
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we opened it."""
+        return self._target is not None
 
     @property
     def near_end(self) -> tuple[str, int]:
@@ -201,6 +207,22 @@ class StreamTransport(StreamProtocol):
         self._ping_after = min(PING_SECONDS, ping_after or PING_SECONDS)
         self._moved()
 
+    def hold(self) -> Callable[[], None]:
+        """Keep it up by pings until what this gives is called, once: a session's peer may find us by it alone."""
+        self._holders += 1
+        self._moved()
+
+        def let_go() -> None:
+            self._holders -= 1
+            if not self._life.closing:
+                self._moved()
+
+        return let_go
+
+    @property
+    def _is_wanted(self) -> bool:
+        return bool(self._keepers) or self._holders > 0
+
     def close(self) -> None:
         """What was written still goes out, if the peer reads it in time."""
         self._life.close()
@@ -238,7 +260,7 @@ class StreamTransport(StreamProtocol):
     def _heard(self, event: Event) -> None:
         match event:
             case KeepAlive():
-                if self._keepers:  # only who opened a connection pings (RFC 5626 §3.5.1): these are answers
+                if self._is_wanted:  # only who opened a connection pings (RFC 5626 §3.5.1): these are answers
                     self._answers_pings = True
                     self._pong.clear()
                 elif event.ping:
@@ -251,10 +273,10 @@ class StreamTransport(StreamProtocol):
                 self._owner.received(event, self.peer)
 
     def _moved(self) -> None:
-        self._life.idle.after(self._ping_after if self._keepers else IDLE_SECONDS)
+        self._life.idle.after(self._ping_after if self._is_wanted else IDLE_SECONDS)
 
     def _idled(self) -> None:
-        if self._keepers:
+        if self._is_wanted:
             self.transmit(PING)
             if self._answers_pings:
                 self._pong.after(PONG_SECONDS)

@@ -159,6 +159,13 @@ class UserAgent:
         """
         return self._streams.keep(hop, lost, ping_after)
 
+    def hold(self, hop: Hop) -> Callable[[], None]:
+        """Keep the connection to this hop, if we opened one, by pings until what this gives is called.
+
+        A session's peer has our address from what went over it, which may lead to us by this connection only.
+        """
+        return self._streams.hold(hop)
+
     async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
         """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
         request, hop = await self._reaching.first(make, next_hop)

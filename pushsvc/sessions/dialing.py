@@ -161,4 +161,6 @@ class Dialing:
         lines = [Line(view, msrp) for view, msrp in zip(sdp.media(offer), self._msrp, strict=True)]
         session = Session(self._floors, standing, lines, self._forget, patience=self._call.answer_timeout)
         self._begun(session)
+        let_go = self._floors.agent.hold(exchange.hop)
+        session.when_ended().addCallback(lambda _: let_go())
         return session

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.sip_streams import CONNECT_SECONDS, SipStreams
-from pushsvc.net.sip_transport import IDLE_SECONDS, StreamFactory
+from pushsvc.net.sip_transport import IDLE_SECONDS, PING, PING_SECONDS, StreamFactory
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
@@ -190,6 +190,39 @@ class Losing(StreamsTest):
         self.assertEqual((len(self.streams), self.owner.unsent_messages), (1, [options(1)]))
 
 
+class Holding(StreamsTest):
+    """Connections that somebody needs for a while."""
+
+    def test_a_connection_is_held_until_the_last_has_let_go(self) -> None:
+        """By pings; then it is idle for its time, and closed."""
+        peer, hop = self.peer(), Hop("tcp", THERE, PORT)
+        self.send(options())
+        self.streams.settled(options())
+        releases = [self.streams.hold(hop) for _ in range(2)]
+        for release in releases:
+            self.network.settle(3 * PING_SECONDS)
+            self.assertTrue(peer.octets.endswith(2 * PING))
+            release()
+        self.network.settle(IDLE_SECONDS + 1)
+        self.assertEqual(len(self.streams), 0)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_a_connection_that_is_lost_meanwhile(self) -> None:
+        """Whoever held it notices by other means; letting go does nothing more."""
+        peer, hop = self.peer(), Hop("tcp", THERE, PORT)
+        self.send(options())
+        release = self.streams.hold(hop)
+        peer.transport.abortConnection()
+        self.network.settle(1)
+        release()
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_where_there_is_none(self) -> None:
+        """Datagrams have none."""
+        self.streams.hold(Hop("tcp", THERE, PORT))()
+        self.assertEqual(len(self.streams), 0)
+
+
 class Answering(StreamsTest):
     """Connections of others."""
 
@@ -239,6 +272,13 @@ class Answering(StreamsTest):
         wire, source = self.ask()
         self.send(options(2), Hop("tcp", source.host, source.port))
         self.assertEqual(wire.octets, encode(options(2)))
+
+    def test_a_connection_of_others_is_not_held(self) -> None:
+        """Only who opened it pings (RFC 5626 §3.5.1)."""
+        wire, source = self.ask()
+        self.streams.hold(source)
+        self.network.settle(IDLE_SECONDS + 1)
+        self.assertEqual((wire.octets, len(self.streams)), (b"", 0))
 
     def test_the_count_goes_down_for_every_way_to_end(self) -> None:
         """Else the listener is full some day, with nobody in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -63,6 +64,9 @@ class ScriptedAgent:
 
     def limits(self, source: Hop) -> bool:
         return self.limited
+
+    def hold(self, hop: Hop) -> Callable[[], None]:
+        return lambda: None
 
     # -- what the test does
 
