@@ -51,28 +51,37 @@ def kamailio() -> str:
 
 @attrs.define(eq=False)
 class Core:
-    """One Kamailio. When it is started again it has the ports that it had before, and knows of nobody any more."""
+    """One Kamailio. When it is started again it has the ports that it had before, and knows of nobody any more.
+
+    `configuration` may be set to another file before a start; `certificate` and `private_key` are what it shows.
+    """
 
     directory: Path
     algorithm: str
     port: int
     tls_port: int
+    configuration: Path = attrs.field(default=CONFIGURATION, init=False)
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
 
     @classmethod
     def fresh(cls, directory: Path, users: Mapping[str, str], authority: Authority, algorithm: str = "SHA-256") -> Core:
         """One that was never started; `users` are names and passwords in `DOMAIN`, `directory` becomes its own."""
         directory.mkdir()
-        certificate, private_key = directory / "certificate.pem", directory / "key.pem"
-        authority.issue(DOMAIN, certificate, private_key)
-        ca = authority.write(directory / "ca.pem")
         core = cls(directory, algorithm, *_free_ports())
-        core._tls_config.write_text(TLS_CONFIG.format(certificate=certificate, private_key=private_key, ca=ca))
+        authority.issue(DOMAIN, core.certificate, core.private_key)
+        ca = authority.write(directory / "ca.pem")
+        core._tls_config.write_text(
+            TLS_CONFIG.format(certificate=core.certificate, private_key=core.private_key, ca=ca)
+        )
+        core._users.parent.mkdir()
+        core.know(users)
+        return core
+
+    def know(self, users: Mapping[str, str]) -> None:
+        """These are its users, and their passwords, from its next start on."""
         rows = [f"{number}:{name}:{DOMAIN}:{word}:x:x" for number, (name, word) in enumerate(users.items(), 1)]
         head = "id(int,auto) username(string) domain(string) password(string) ha1(string) ha1b(string) "
-        core._users.parent.mkdir()
-        core._users.write_text("\n".join([head, *rows, ""]))
-        return core
+        self._users.write_text("\n".join([head, *rows, ""]))
 
     def start(self) -> None:
         """Until it answers. Raises CommandFailed, with the end of its log, when it does not."""
@@ -108,8 +117,23 @@ class Core:
         return f"sip:{HOST}:{port};transport={transport}"
 
     @property
+    def pid(self) -> int:
+        """Of the process that all others of it are children of. Raises CommandFailed when it does not run."""
+        if self._process is None:
+            raise CommandFailed("Kamailio does not run", Exit.SOFTWARE)
+        return self._process.pid
+
+    @property
     def log(self) -> Path:
         return self.directory / "log.txt"
+
+    @property
+    def certificate(self) -> Path:
+        return self.directory / "certificate.pem"
+
+    @property
+    def private_key(self) -> Path:
+        return self.directory / "key.pem"
 
     # -- ours
 
@@ -122,7 +146,7 @@ class Core:
         }
         listeners = (f"udp:{HOST}:{self.port}", f"tcp:{HOST}:{self.port}", f"tls:{HOST}:{self.tls_port}")
         return [
-            *("-f", str(CONFIGURATION), "-DD", "-E", "-Y", str(self.directory), "-w", str(self.directory), *MEMORY),
+            *("-f", str(self.configuration), "-DD", "-E", "-Y", str(self.directory), "-w", str(self.directory), *MEMORY),
             *("--alias", DOMAIN, "--debug=0", "-A", "WITH_TLS"),
             *(word for name, value in defines.items() for word in ("-A", f'{name}="{value}"')),
             *(word for listener in listeners for word in ("-l", listener)),

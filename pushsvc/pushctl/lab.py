@@ -62,7 +62,7 @@ PASSWORDS = {"push": "word-of-push", "alice": "word-of-alice", "bob": "word-of-b
 
 
 class Lab:
-    """Both daemons, below one folder. Whatever happens, leaving the context stops both.
+    """Both daemons, below one folder. Whatever happens, leaving the context stops all that was started.
 
     `max_size` is the largest content in octets; `settings` are configuration keys with TOML values for
     each role; `core` is the transport over which both reach a core ("udp", "tcp", "tls"), None: there is none. Raises
@@ -79,39 +79,58 @@ class Lab:
     ) -> None:
         self.directory = directory.resolve()
         _clear(self.directory)
-        authority = Authority.fresh()
-        self.ca = authority.write(self.directory / "ca.pem")
-        self.core = None if core is None else Core.fresh(self.directory / "core", PASSWORDS, authority)
+        self.authority = Authority.fresh()
+        self.ca = self.authority.write(self.directory / "ca.pem")
+        self.core = None if core is None else Core.fresh(self.directory / "core", PASSWORDS, self.authority)
         self._by_core = core or ""
+        self._max_size = max_size
         wanted = settings or {}
-        self.receiver = self._prepared("receiver", authority, max_size, wanted.get("receiver", {}))
-        self.sender = self._prepared("sender", authority, max_size, wanted.get("sender", {}))
+        self.receiver = self.prepared("receiver", "receiver", wanted.get("receiver", {}))
+        self.sender = self.prepared("sender", "sender", wanted.get("sender", {}))
+        self.others: list[Daemon] = []  # further receivers, to be started and stopped with these two
+
+    def prepared(self, name: str, role: Role, settings: Mapping[str, str]) -> Daemon:
+        """A daemon that was never started, with what it reads, below the lab's folder in one of its own."""
+        directory = self.directory / name
+        directory.mkdir()
+        certificate, private_key = directory / "certificate.pem", directory / "key.pem"
+        self.authority.issue(f"push-{role}", certificate, private_key)
+        daemon = Daemon(role, directory, {**self._at_the_core(role, directory), **settings})
+        template = SHARED + OWN[role]
+        # JSON writes a string as TOML reads it.
+        paths = {"certificate": certificate, "private_key": private_key, "ca": self.ca}
+        quoted = {key: json.dumps(str(path)) for key, path in paths.items()}
+        daemon.config.write_text(template.format(identity=IDENTITY[role], max_size=self._max_size, **quoted))
+        daemon.state.mkdir(mode=0o700)
+        return daemon
 
     def start(self) -> None:
-        """Start both and wait for both; the core before them. Raises CommandFailed."""
+        """Start all and wait for all; the core before them. Raises CommandFailed."""
         if self.core is not None:
             self.core.start()
-        self.receiver.start()
-        self.sender.start()
-        self.receiver.wait_until_ready()
-        self.sender.wait_until_ready()
+        daemons = (self.receiver, *self.others, self.sender)
+        for daemon in daemons:
+            daemon.start()
+        for daemon in daemons:
+            daemon.wait_until_ready()
         if self.core is not None:
             self.wait_until_registered()
 
     def wait_until_registered(self) -> None:
-        """Until the core knows where the receiver is. Raises CommandFailed."""
+        """Until the core knows where the receivers are. Raises CommandFailed."""
         end = time.monotonic() + REGISTERED_WITHIN
-        while not self.receiver.api.get("v1", "account")["registered"]:
-            if time.monotonic() > end:
-                raise DaemonFailed(self.receiver, f"was not registered within {REGISTERED_WITHIN:.0f} s")
-            time.sleep(LOOK_EVERY)
+        for receiver in (self.receiver, *self.others):
+            while not receiver.api.get("v1", "account")["registered"]:
+                if time.monotonic() > end:
+                    raise DaemonFailed(receiver, f"was not registered within {REGISTERED_WITHIN:.0f} s")
+                time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
-        """Stop both, the sender first. Raises CommandFailed when one of them did not end as it should."""
-        ends = {daemon.role: daemon.stop() for daemon in (self.sender, self.receiver)}
-        bad = {role: code for role, code in ends.items() if code not in (None, *CLEAN_ENDS)}
+        """Stop all, the sender first. Raises CommandFailed when one of them did not end as it should."""
+        ends = [(daemon.role, daemon.stop()) for daemon in (self.sender, *self.others, self.receiver)]
+        bad = [(role, code) for role, code in ends if code not in (None, *CLEAN_ENDS)]
         if bad:
-            words = ", ".join(f"push-{role} exited with {code}" for role, code in bad.items())
+            words = ", ".join(f"push-{role} exited with {code}" for role, code in bad)
             raise CommandFailed(words, Exit.SOFTWARE)
         if self.core is not None:
             self.core.stop()
@@ -127,25 +146,11 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with ExitStack() as both:  # the second also when the first is interrupted
+        with ExitStack() as all_of_it:  # the next also when one is interrupted
             if self.core is not None:
-                both.callback(self.core.stop)
-            both.callback(self.receiver.stop)
-            both.callback(self.sender.stop)
-
-    def _prepared(self, role: Role, authority: Authority, max_size: int, settings: Mapping[str, str]) -> Daemon:
-        directory = self.directory / role
-        directory.mkdir()
-        certificate, private_key = directory / "certificate.pem", directory / "key.pem"
-        authority.issue(f"push-{role}", certificate, private_key)
-        daemon = Daemon(role, directory, {**self._at_the_core(role, directory), **settings})
-        template = SHARED + OWN[role]
-        # JSON writes a string as TOML reads it.
-        paths = {"certificate": certificate, "private_key": private_key, "ca": self.ca}
-        quoted = {key: json.dumps(str(path)) for key, path in paths.items()}
-        daemon.config.write_text(template.format(identity=IDENTITY[role], max_size=max_size, **quoted))
-        daemon.state.mkdir(mode=0o700)
-        return daemon
+                all_of_it.callback(self.core.stop)
+            for daemon in (self.receiver, *self.others, self.sender):
+                all_of_it.callback(daemon.stop)
 
     def _at_the_core(self, role: Role, directory: Path) -> Mapping[str, str]:
         if self.core is None:

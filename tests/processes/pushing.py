@@ -37,9 +37,14 @@ class LabCase(SynchronousTestCase):
     """A lab that is stopped whatever happens."""
 
     def lab(self, settings: Mapping[Role, Mapping[str, str]] | None = None, core: str | None = None) -> Lab:
+        lab = self.prepared(settings, core)
+        lab.start()
+        return lab
+
+    def prepared(self, settings: Mapping[Role, Mapping[str, str]] | None = None, core: str | None = None) -> Lab:
+        """One that was not started yet."""
         lab = Lab(Path(self.mktemp()), settings=settings, core=core)
         self.addCleanup(lab.__exit__, None, None, None)
-        lab.start()
         return lab
 
     def submit(self, lab: Lab, octets: bytes, name: str = "file.bin", **headers: str) -> str:
