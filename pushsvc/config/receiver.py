@@ -37,6 +37,8 @@ class Registration:
     expires: Seconds = setting(Seconds(3600.0), between(60.0, 30 * DAY, write_duration))
     applications: tuple[str, ...] = ()
     gruu: bool = False
+    first_wait: Seconds = setting(Seconds(30.0), some_time)
+    longest_wait: Seconds = setting(Seconds(1800.0), some_time)
 
 
 @attrs.frozen

@@ -20,7 +20,17 @@ from pushsvc.net.user_agent import UserAgent
 from pushsvc.sip.headers import Address, Headers, Via
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
-from pushsvc.sip.registration import REG_ID, Left, NotRegistered, Output, Register, Registered, Registration
+from pushsvc.sip.registration import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    REG_ID,
+    Left,
+    NotRegistered,
+    Output,
+    Register,
+    Registered,
+    Registration,
+)
 from pushsvc.sip.uri import SipUri
 
 
@@ -30,7 +40,7 @@ class Binding:
 
     `contact` is for a core that we reach by datagrams; over a connection it finds us there. `features` are parameters
     of the Contact, `instance` is the URN of this device. Requests go to `route` first, if there is one. `expires` is in
-    seconds. `gruu`: ask for one (RFC 5627), and go by it.
+    seconds, as `first_wait` and `longest_wait` are, which follow a failure. `gruu`: ask for one (RFC 5627), and go by it.
     """
 
     registrar: SipUri
@@ -42,6 +52,8 @@ class Binding:
     route: SipUri | None = None
     display_name: str = ""
     gruu: bool = False
+    first_wait: float = FIRST_WAIT
+    longest_wait: float = LONGEST_WAIT
 
 
 @attrs.frozen
@@ -83,7 +95,9 @@ class Registering:
         self._call_id = tokens.word(24)
         self._cseq = 0
         self._credentials = agent.credentials()
-        self._machine = Registration(binding.contact, binding.expires, tokens, binding.instance)
+        self._machine = Registration(
+            binding.contact, binding.expires, tokens, binding.instance, binding.first_wait, binding.longest_wait
+        )
         self._driver: Driver[Output] = Driver(self._machine, self._perform, clock)
         self._asking: Deferred[Any] | None = None
         self._hop: Hop | None = None  # of the core that answered last
@@ -93,6 +107,11 @@ class Registering:
     def start(self) -> None:
         """Register, and stay registered."""
         self._driver.run(self._machine.start(self._clock.seconds()))
+
+    def again(self) -> None:
+        """Somebody may have mended what was in the way, or given us another account: try at once if it failed."""
+        self._credentials = self._agent.credentials()
+        self._driver.run(self._machine.again(self._clock.seconds()))
 
     def stop(self) -> Deferred[None]:
         """Give the registration back. Fires when that is answered, or hopeless."""

@@ -154,7 +154,6 @@ class Tls:
         )
         self._min_version = PROTOCOLS[min_version]
         self._authorities = None if authority is None else _certificates_of(Path(authority))
-        self._trusting_client: SSL.Context | None = None
         self.renew(identity)
 
     def server(self, factory: IProtocolFactory) -> TlsFactory:
@@ -199,7 +198,7 @@ class Tls:
         self.identity = identity
         self._server = self._context(self._asking, _take_any)
         self._client = self._context(SSL.VERIFY_NONE)
-        self._trusting_client = None
+        self._trusting_client: SSL.Context | None = None
 
     def become(self, other: Tls) -> None:
         """Do from now on what the other would: after a reload. Connections that are up stay as they are."""
@@ -222,7 +221,7 @@ class Tls:
         """Made when first needed: the system's authorities are a megabyte, and most peers announce fingerprints."""
         if self._trusting_client is not None:
             return self._trusting_client
-        context = self._trusting_client = self._context(SSL.VERIFY_PEER)
+        context = self._trusting_client = self._context(SSL.VERIFY_PEER, _take_good_ones)
         store = context.get_cert_store()
         if self._authorities is None or store is None:
             context.set_default_verify_paths()
@@ -255,6 +254,25 @@ def _server_name(host: str) -> bytes | None:
 
 def _certificates_of(file: Path) -> list[crypto.X509]:
     return [crypto.X509.from_cryptography(each) for each in x509.load_pem_x509_certificates(file.read_bytes())]
+
+
+# X509_V_ERR_...: what OpenSSL has against a chain, in the words of whoever has to mend it.
+_FLAWS = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is signed by nobody but itself",
+    **dict.fromkeys((2, 19, 20, 21), "comes from an authority that is not trusted here"),
+    26: "is not for a server",
+    79: "is not an authority's",
+}
+
+
+def _take_good_ones(connection: object, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    """OpenSSL itself says no more of a chain than that it is not good. Raises CertificateError, which names the flaw."""
+    if ok:
+        return True
+    whose = "the certificate" if depth == 0 else f"the certificate of its issuer ({depth} up)"
+    raise CertificateError(f"{whose} {_FLAWS.get(error, f'is not good (OpenSSL: {error})')}")
 
 
 def _take_any(connection: object, certificate: object, error: int, depth: int, ok: int) -> bool:

@@ -53,7 +53,7 @@ class UserAgent:
     `on_request(request, source)` is told of every new request, ACKs of 2xx included; `on_stray(response, invite)`
     of every 2xx to an INVITE that nobody waits for any more: repeated, forked, or crossing a CANCEL. The INVITE is
     None once its transaction is over. `on_unauthenticated(kind)` is told of requests that failed at the border of
-    `domain`, by a word of `sip.authentication.Kind`.
+    `domain`, by a word of `sip.authentication.Kind`. `account` is whose `credentials` are given from now on.
     """
 
     log = Logger()
@@ -77,7 +77,7 @@ class UserAgent:
         self._reactor = reactor
         self._tokens = tokens
         self._observer = observer
-        self._account = account
+        self.account = account
         self._shares = shares or Shares()
         self._layer = TransactionLayer(settings, tokens, shares=self._shares, domain=domain or TrustDomain())
         self._driver = Driver(self._layer, self._perform, reactor)
@@ -126,7 +126,7 @@ class UserAgent:
 
     def credentials(self, *, foreign: bool = False) -> Credentials:
         """Those of our account, for the requests of one Call-ID."""
-        return Credentials(self._account, self._tokens, foreign=foreign)
+        return Credentials(self.account, self._tokens, foreign=foreign)
 
     async def request(
         self,

@@ -130,6 +130,7 @@ class Receiving:
         self._reception.policy = self._policy()
         self._reception.host = host_of(self._config, self._metrics)
         self.inbox.partials.change(limits_of(self._config))
+        self.presence.again()
 
     def obstacles(self) -> dict[str, str]:
         inbox = {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}

@@ -76,6 +76,11 @@ _EXCLUDED: Said = (
     "The device's answer leaves out what was offered: its type or its size.",
     "Send another media type or something smaller.",
 )
+_BY_MESSAGE: Said = (
+    "The device has it. If its user has several devices, a MESSAGE goes to each of them and more than one may have it;"
+    ' mode "msrp" reaches one.',
+    "",
+)
 _STATES: Mapping[State, Said] = {
     State.QUEUED: ("It has not been tried yet.", "Nothing: it is in the queue."),
     State.SENDING: ("It is being sent now.", "Nothing."),
@@ -138,6 +143,8 @@ def _why(recipient: Recipient) -> Said:
     own = _STATES.get(recipient.state)
     if recipient.state is State.EXPIRED and own and last and last.outcome == "retry":
         return f"{own[0]} The last attempt: {_meaning(last)[0]}", own[1]
+    if recipient.state is State.DELIVERED and last and last.mode == "message":
+        own = _BY_MESSAGE
     said = f" ({recipient.reason})" if recipient.reason else ""
     if own is not None:
         return (own[0] + said, own[1]) if recipient.state in SUCCESS else own

@@ -9,7 +9,7 @@
 
 Whoever can, registers with `reg-id` (RFC 5626), to be reached over the connection that the REGISTER went by; the core
 says whether it does so (`Require: outbound`), how often that connection must be pinged (`Flow-Timer`), and by which
-URI others may name us (GRUU, RFC 5627). What is sent, and to whom, is the business of `net`.
+URI others may name us (GRUU, RFC 5627). `again` tries at once where it is trying or waiting. What is sent, and to whom, is the business of `net`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pushsvc.sip.retry_after import retry_after_of
 from pushsvc.sip.uri import SipUri
 
 FIRST_WAIT = 30.0  # seconds after a first failure; each further one doubles it (RFC 5626 §4.5)
-LONGEST_WAIT = 1800.0
+LONGEST_WAIT = 1800.0  # and so long a Retry-After counts at most
 AFTER_A_LOSS = 4.0  # seconds at most: a core that restarts loses all its connections at once
 LONG = 1200.0  # a registration longer than that is refreshed `BEFORE_THE_END`, a shorter one at half (TS 24.229)
 BEFORE_THE_END = 600.0
@@ -100,12 +100,15 @@ class Registration:
     """One contact at one registrar. `expires` is how many seconds to ask for.
 
     `contact` is the URI in the last REGISTER, to be set when another is sent; `instance` the device's URN, "" for none.
+    `first_wait` and `longest_wait` are seconds after a first failure, and after however many.
     """
 
     contact: SipUri
     expires: int
     tokens: Tokens
     instance: str = ""
+    first_wait: float = FIRST_WAIT
+    longest_wait: float = LONGEST_WAIT
     state: State = attrs.field(default=State.OFF, init=False)
     _asked: int = attrs.field(default=0, init=False)
     _failures: int = attrs.field(default=0, init=False)
@@ -155,6 +158,14 @@ class Registration:
             self._timers.set(_Timer.NEXT, now + AFTER_A_LOSS * self.tokens.fraction())
         return []
 
+    def again(self, now: float) -> list[Output]:
+        """What was in the way may be no more: try at once, as if nothing had failed. What holds is left alone."""
+        if self.state not in (State.TRYING, State.WAITING):
+            return []
+        self._timers.clear()
+        self._failures = 0
+        return self._try()
+
     def stop(self, now: float) -> list[Output]:
         """Give it back, if there is any."""
         self._timers.clear()
@@ -198,7 +209,8 @@ class Registration:
     def _failed(self, reason: str, now: float, retry_after: float | None) -> list[Output]:
         """Longer and longer, and never in step with others that the same failure hit."""
         self.state = State.WAITING
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures, 16)) * (0.5 + 0.5 * self.tokens.fraction())
+        wait = min(self.longest_wait, self.first_wait * 2.0 ** min(self._failures, 16))
+        wait *= 0.5 + 0.5 * self.tokens.fraction()
         wait = max(wait, min(retry_after or 0.0, LONGEST_WAIT))
         self._failures += 1
         self._timers.set(_Timer.NEXT, now + wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,15 +28,14 @@ from pushsvc.ops.signals import SignalService
 from pushsvc.wiring.network import Network, identity_of, tls_of
 
 CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
-RELOADABLE = (
-    "log",
-    "tls",
-    "api",
-    "accept",
-    "rule",
-    "digest",
-    "user",
-)  # sections; of the others a change needs a restart
+# What a reload takes over, of each section; a change of anything else needs a restart.
+RELOADABLE: Mapping[str, tuple[str, ...]] = {
+    "sip": ("auth_user", "auth_password", "realm"),
+    "api": ("tokens",),
+    "log": ("level", "format"),
+    "accept": ("open", "types", "max_size", "free_min", "allow"),
+}
+IN_WHOLE = ("tls", "rule", "digest", "user", "origin")
 
 
 class Work(Protocol):
@@ -148,13 +148,12 @@ class Daemon(MultiService):
         tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
         tls = tls_of(config, identity_of(config, self._reactor.seconds()))
         self._site.tokens = tokens
-        self._network.renew(tls)
+        self._network.renew(config, tls)
         self._metrics.certificate_expires(tls.identity.expires_at)
         self._work.apply(config)
-        changed = [name for name in attrs.fields_dict(type(config)) if _differs(name, config, self._config)]
+        changed = need_restart(config, self._config)
         if changed:
             self.log.warn("restart to apply changes in {sections}", sections=", ".join(changed))
-        self._config = attrs.evolve(self._config, api=config.api)
 
     # -- closing
 
@@ -182,8 +181,15 @@ class Daemon(MultiService):
         self.log.info("{role} stopped", role=self._role)
 
 
-def _differs(name: str, new: Any, old: Any) -> bool:
-    return name not in (*RELOADABLE, "origin") and getattr(new, name) != getattr(old, name)
+def need_restart(new: Config, old: Config) -> list[str]:
+    """The sections with changes that a reload does not take over."""
+    return [name for name in attrs.fields_dict(type(new)) if name not in IN_WHOLE and _differs(name, new, old)]
+
+
+def _differs(name: str, new: Config, old: Config) -> bool:
+    section, before = getattr(new, name), getattr(old, name)
+    taken_over = {key: getattr(before, key) for key in RELOADABLE.get(name, ())}
+    return bool((attrs.evolve(section, **taken_over) if taken_over else section) != before)
 
 
 def _within(seconds: float, work: Deferred[Any], clock: IReactorTime) -> Deferred[None]:

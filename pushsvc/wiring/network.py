@@ -116,10 +116,11 @@ class Network:
         closing = [self.agent.stop(), *self.msrp.stop_listening(), self.msrp.stop()]
         return gatherResults(closing, consumeErrors=True)
 
-    def renew(self, tls: Tls) -> None:
-        """Present this certificate and trust these authorities from now on; connections that are up stay."""
+    def renew(self, config: Config, tls: Tls) -> None:
+        """Present this certificate, trust those authorities, be that account from now on; what is up stays as it is."""
         self.identity = tls.identity
         self._tls.become(tls)
+        self.agent.account = account_of(config)
 
     def uri(self) -> SipUri:
         """Where a peer without a core reaches us: over TCP where that is listened on, since INVITEs are large."""

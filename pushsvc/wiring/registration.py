@@ -57,6 +57,11 @@ class Presence:
             )
             self._registering.start()
 
+    def again(self) -> None:
+        """The configuration was read again: if it is not registered, it is worth a try now."""
+        if self._registering is not None:
+            self._registering.again()
+
     async def leave(self) -> None:
         """Give the registration back, as long as that takes."""
         if self._registering is not None:
@@ -106,6 +111,8 @@ class Presence:
             route=proxy,
             display_name=sip.display_name,
             gruu=config.registration.gruu,
+            first_wait=config.registration.first_wait,
+            longest_wait=config.registration.longest_wait,
         )
 
 

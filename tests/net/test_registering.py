@@ -111,6 +111,22 @@ class Registers(RegisteringTest):
         self.assertEqual(len(bob.requests), 2)
         self.stop()
 
+    def test_a_password_that_is_put_right(self) -> None:
+        """[F-05] Nobody waits for the end of a back-off after that; a try that is under way is not waited for, either."""
+        gate, bob = self.gated(password="another")
+        self.registering.start()
+        for account, tries in ((Account("alice", "third"), 4), (Account("alice", "another"), 6)):
+            self.network.settle(1)
+            self.assertFalse(self.registering.status.registered)
+            self.alice.agent.account = account
+            self.registering.again()
+        self.network.settle(1)
+        self.assertEqual((self.registering.status.registered, len(bob.requests)), (True, tries))
+        self.registering.again()
+        self.network.settle(1)
+        self.assertEqual((len(bob.requests), gate.challenges), (6, 5))
+        self.stop()
+
     def gated(self, password: str = "secret") -> tuple[Gate, Side]:
         """A registrar that asks for credentials, and Alice with an account."""
         gate, bob = Gate(401, password=password, asked=("REGISTER",)), self.registrar()

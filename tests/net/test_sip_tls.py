@@ -145,13 +145,32 @@ class Strangers(OverTlsTest):
         self.assert_not_trusted(authority().issue("carol.example.com"), f"not for {BOB}")
 
     def test_a_certificate_that_has_expired(self) -> None:
-        self.assert_not_trusted(authority().issue(BOB, EXPIRED), "certificate verify failed")
+        self.assert_not_trusted(authority().issue(BOB, EXPIRED), "the certificate has expired")
+
+    def test_a_certificate_that_is_not_valid_yet(self) -> None:
+        to_come = authority().issue(BOB, begin=datetime.datetime(2110, 1, 1, tzinfo=datetime.UTC))
+        self.assert_not_trusted(to_come, "the certificate is not valid yet")
 
     def test_a_certificate_that_nobody_signed(self) -> None:
-        self.assert_not_trusted(identity_of(BOB), "certificate verify failed")
+        self.assert_not_trusted(identity_of(BOB), "the certificate is signed by nobody but itself")
 
     def test_a_certificate_of_another_authority(self) -> None:
-        self.assert_not_trusted(authority("stranger").issue(BOB), "certificate verify failed")
+        self.assert_not_trusted(authority("stranger").issue(BOB), "comes from an authority that is not trusted here")
+
+    def test_an_authority_that_is_trusted_later(self) -> None:
+        """The operator adds it to the file and reloads; a file that is none changes nothing."""
+        file = Path(self.mktemp())
+        file.write_text("nothing")
+        tls = Tls(authority().issue(ALICE), authority=authority().write(Path(self.mktemp())))
+        alice = Side(self.network, ALICE, listen=(), tls=tls)
+        self.bob(authority("stranger").issue(BOB))
+        uri = f"sip:bob@{BOB}:{PORT};transport=tls"
+        with self.assertRaises(ValueError):
+            Tls(tls.identity, authority=str(file))
+        with self.assertRaisesRegex(Unreachable, "not trusted here"):
+            self.result(alice.ask(to=uri))
+        tls.become(Tls(tls.identity, authority=authority("stranger").write(file)))
+        self.result(alice.ask(to=uri))
 
     def test_somebody_who_speaks_no_tls(self) -> None:
         """That may change, so it is tried again."""

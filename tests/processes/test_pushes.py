@@ -76,7 +76,7 @@ class Pushing(LabCase):
         push_id = self.submit(lab, b"short")
         push = self.final(lab, push_id)
         self.assertEqual((push["state"], len(push["recipients"][0]["attempts"])), ("undeliverable", 1), push)
-        self.assertIn("certificate verify failed", push["recipients"][0]["reason"])
+        self.assertIn("comes from an authority that is not trusted here", push["recipients"][0]["reason"])
         self.assertIn("certificate", lab.sender.api.text("v1", "pushes", push_id, "explain"))
         self.assert_in_inbox(lab)
 

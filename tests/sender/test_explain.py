@@ -76,6 +76,11 @@ class Explaining(SynchronousTestCase):
         )
         self.assertEqual(story["advice"], "Nothing: we try again by ourselves.")
 
+    def test_a_message_may_be_with_several_devices(self) -> None:
+        """A proxy gives it to each of them, and hands on one answer."""
+        self.assertIn("more than one may have it", told(State.DELIVERED, attrs.evolve(TRIED, mode="message"))["why"])
+        self.assertEqual(told(State.DELIVERED, TRIED)["why"], "The device has every octet that it accepted.")
+
     def test_the_evidence_is_every_attempt(self) -> None:
         self.assertEqual(
             told(State.WAITING, TRIED)["evidence"],

@@ -173,6 +173,32 @@ class Failing(MachineTest):
         self.assertEqual(self.machine.deadline, 10.0 + AFTER_A_LOSS / 2)
         self.assertEqual(self.machine.wake(12.0), [Register(3600)])
 
+    def test_waits_of_another_length(self) -> None:
+        machine = Registration(CONTACT, 3600, HalfChance(), first_wait=2.0, longest_wait=4.0)
+        machine.start(0.0)
+        for wait in (1.5, 3.0, 3.0):
+            self.assertEqual(machine.unanswered("no answer", 0.0), [NotRegistered("no answer", wait)])
+            machine.wake(wait)
+        self.assertEqual(
+            machine.answered(answer(503, retry_after="9"), 0.0), [NotRegistered("503 Service Unavailable", 9.0)]
+        )
+
+    def test_somebody_has_mended_it(self) -> None:
+        """The next try comes at once, whether one is waited for or under way, and then it is as if none had failed."""
+        self.assertEqual(self.machine.again(0.0), [])
+        self.machine.start(0.0)
+        for _ in range(3):
+            self.machine.answered(answer(401), 0.0)
+            self.machine.wake(self.machine.deadline or 0.0)
+        self.assertEqual(self.machine.again(400.0), [Register(3600)])
+        self.assertEqual(self.machine.answered(answer(401), 400.0), [NotRegistered("401 Unauthorized", 22.5)])
+        self.assertEqual(self.machine.again(401.0), [Register(3600)])
+        self.assertIsNone(self.machine.deadline)
+        self.assertEqual(self.machine.answered(granting(3600), 402.0), [Registered(3600)])
+        self.assertEqual((self.machine.again(403.0), self.machine.deadline), ([], 3402.0))
+        self.machine.stop(404.0)
+        self.assertEqual(self.machine.again(405.0), [])
+
     def test_no_time_is_no_registration(self) -> None:
         """A registrar that grants nothing is not asked again at once."""
         self.machine.start(0.0)

@@ -10,13 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.api.resource import ApiResource
 from pushsvc.api.site import ApiSite
-from pushsvc.config.receiver import ReceiverConfig
-from pushsvc.config.shared import Api, Shutdown
-from pushsvc.config.values import Listen, Seconds
+from pushsvc.config.receiver import Accept, Action, ReceiverConfig, Registration, Rule
+from pushsvc.config.shared import Api, Level, Log, LogFormat, Msrp, Shutdown, Sip, Tls, TlsVersion
+from pushsvc.config.values import Listen, Octets, Seconds, Secret
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring import daemon as wiring
-from pushsvc.wiring.daemon import CLOSING_SECONDS, Daemon, Readiness
+from pushsvc.wiring.daemon import CLOSING_SECONDS, Daemon, Readiness, need_restart
 from tests import sim
 
 
@@ -161,6 +161,36 @@ class Opening(DaemonCase):
         self.started.errback(OSError(5, "Input/output error"))
         self.assertEqual([code for code, _ in given_up], [74])
         self.assertFalse(self.ready_file.exists())
+
+
+class Reloading(SynchronousTestCase):
+    """What HUP cannot do is said, instead of leaving an operator to believe that it was done."""
+
+    def changed(self, **sections: Any) -> list[str]:
+        return need_restart(attrs.evolve(ReceiverConfig(), **sections), ReceiverConfig())
+
+    def test_what_is_taken_over_at_once(self) -> None:
+        """Passwords, certificates, tokens, rules: what has to be changed while everything runs."""
+        changes: dict[str, Any] = {
+            "sip": Sip(auth_user="a", auth_password=Secret("b"), realm="c"),
+            "tls": Tls(Path("certificate.pem"), Path("key.pem"), Path("ca.pem")),
+            "api": Api(tokens=Path("tokens")),
+            "log": Log(level=Level.DEBUG, format=LogFormat.JSON),
+            "accept": Accept(open=True, types=("image/*",), max_size=Octets(7), free_min=Octets(7), allow=("sip:*",)),
+            "rule": (Rule(action=Action.ASK),),
+        }
+        self.assertEqual(self.changed(**changes), [])
+
+    def test_what_needs_a_restart(self) -> None:
+        changes: dict[str, Any] = {
+            "sip": Sip(auth_user="a", t1=Seconds(1.0)),
+            "tls": Tls(min_version=TlsVersion.TLS_1_3),
+            "msrp": Msrp(cema=True),
+            "api": Api(listen=None),
+            "accept": Accept(max_sessions=7),
+            "registration": Registration(first_wait=Seconds(1.0)),
+        }
+        self.assertCountEqual(self.changed(**changes), changes)
 
 
 class Closing(DaemonCase):

@@ -87,7 +87,7 @@ class TheNetworkSide(SynchronousTestCase):
             (Sip(identity=alice, auth_user="al", auth_password=Secret("x"), realm="r"), Account("al", "x", "r")),
         ):
             self.assertEqual(account_of(ReceiverConfig(sip=sip)), account)
-        self.assertEqual(self.network(sip=sip).agent._account, account)
+        self.assertEqual(self.network(sip=sip).agent.account, account)
 
     def test_who_we_are_at_our_relay(self) -> None:
         """[F-19] The user of the identity where none is named; and content is offered over TLS, which it needs."""
