@@ -49,14 +49,14 @@ class Daemon:
 
     def start(self) -> None:
         """Spawn it. Ask `wait_until_ready` before anything else."""
-        self._ready_file.unlink(missing_ok=True)
+        self.ready_file.unlink(missing_ok=True)
         settings = {**self._former_addresses(), **self.settings}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, str(twistd()), "--nodaemon", "--pidfile=", f"push-{self.role}"),
                     *("--config", str(self.config), "--state-dir", str(self.state)),
-                    *("--ready-file", str(self._ready_file)),
+                    *("--ready-file", str(self.ready_file)),
                     *(f"--set={key}={value}" for key, value in settings.items()),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -68,12 +68,23 @@ class Daemon:
     def wait_until_ready(self, within: float = READY_WITHIN) -> None:
         """Until the ready file of this very process is there. Raises DaemonFailed."""
         end = time.monotonic() + within
-        while not self._read_ready_file():
+        while not self.is_ready_in(self.pid):
             if not self.alive:
                 raise DaemonFailed(self, f"exited with {self._exit_code()} before it was ready")
             if time.monotonic() >= end:
                 raise DaemonFailed(self, f"was not ready within {within:.0f} s")
             time.sleep(LOOK_EVERY)
+
+    def is_ready_in(self, pid: int) -> bool:
+        """Whether the ready file is there and this process's. It is read then."""
+        try:
+            ready = json.loads(self.ready_file.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        if ready["pid"] != pid:
+            return False
+        self.ready = ready
+        return True
 
     def stop(self, within: float = STOP_WITHIN) -> int | None:
         """TERM, then KILL after `within` seconds; the exit code, negative for a signal, None if never started."""
@@ -121,6 +132,10 @@ class Daemon:
         return self.directory / "state"
 
     @property
+    def ready_file(self) -> Path:
+        return self.directory / "ready.json"
+
+    @property
     def log(self) -> Path:
         return self.directory / "log.txt"
 
@@ -129,20 +144,6 @@ class Daemon:
         with self.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL))
             return log.read().decode("utf-8", "replace")
-
-    @property
-    def _ready_file(self) -> Path:
-        return self.directory / "ready.json"
-
-    def _read_ready_file(self) -> bool:
-        try:
-            ready = json.loads(self._ready_file.read_bytes())
-        except (FileNotFoundError, ValueError):
-            return False
-        if self._process is None or ready["pid"] != self._process.pid:
-            return False
-        self.ready = ready
-        return True
 
     def _former_addresses(self) -> Mapping[str, str]:
         if not self.ready:
