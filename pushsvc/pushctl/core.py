@@ -94,7 +94,7 @@ class Core:
                 cwd=self.directory,
             )
         end = time.monotonic() + READY_WITHIN
-        while not self._answers():
+        while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise CommandFailed(
@@ -110,6 +110,32 @@ class Core:
                 process.wait(STOP_WITHIN)
             process.kill()
             process.wait()
+
+    def answers(self, *fields: str) -> bool:
+        """Whether it answers OPTIONS with these header fields over UDP; asks once, for `ASK_EVERY` seconds."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(ASK_EVERY)
+            asking.connect((HOST, self.port))
+            here = "{}:{}".format(*asking.getsockname())
+            lines = [
+                f"OPTIONS sip:{HOST}:{self.port} SIP/2.0",
+                f"Via: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}",
+                "Max-Forwards: 5",
+                f"From: <sip:lab@{here}>;tag=lab",
+                f"To: <sip:{HOST}:{self.port}>",
+                f"Call-ID: lab-{time.monotonic_ns()}",
+                "CSeq: 1 OPTIONS",
+                *fields,
+                "Content-Length: 0",
+            ]
+            try:
+                asking.send("\r\n".join([*lines, "", ""]).encode())
+                return asking.recv(4096).startswith(b"SIP/2.0 200")
+            except TimeoutError:
+                return False
+            except OSError:  # nobody listens yet: without a pause the next question would come at once
+                time.sleep(ASK_EVERY)
+                return False
 
     def uri(self, transport: str = "tcp") -> str:
         """Where agents send their requests."""
@@ -151,31 +177,6 @@ class Core:
             *(word for name, value in defines.items() for word in ("-A", f'{name}="{value}"')),
             *(word for listener in listeners for word in ("-l", listener)),
         ]
-
-    def _answers(self) -> bool:
-        """Whether it answers OPTIONS over UDP; asks once, for `ASK_EVERY` seconds."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(ASK_EVERY)
-            asking.connect((HOST, self.port))
-            here = "{}:{}".format(*asking.getsockname())
-            lines = [
-                f"OPTIONS sip:{HOST}:{self.port} SIP/2.0",
-                f"Via: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}",
-                "Max-Forwards: 5",
-                f"From: <sip:lab@{here}>;tag=lab",
-                f"To: <sip:{HOST}:{self.port}>",
-                f"Call-ID: lab-{time.monotonic_ns()}",
-                "CSeq: 1 OPTIONS",
-                "Content-Length: 0",
-            ]
-            try:
-                asking.send("\r\n".join([*lines, "", ""]).encode())
-                return asking.recv(4096).startswith(b"SIP/2.0 200")
-            except TimeoutError:
-                return False
-            except OSError:  # nobody listens yet: without a pause the next question would come at once
-                time.sleep(ASK_EVERY)
-                return False
 
     @property
     def _users(self) -> Path:

@@ -17,6 +17,7 @@ from pushsvc.pushctl.lab import Lab
 from tests.processes.pushing import LabCase, sha256, until
 
 MIB = 1 << 20
+BUSY = Path(__file__).with_name("busy.cfg")
 # The core is away for moments here, not for minutes: an attempt that fails is soon followed by the next.
 SOON = '{ first = "1s", factor = 1.0, max = "1s", jitter = 0.0, attempts = 60 }'
 
@@ -76,3 +77,8 @@ def signal_all(core: Core, number: signal.Signals) -> None:
     children = Path(f"/proc/{core.pid}/task/{core.pid}/children").read_text().split()
     for pid in (core.pid, *map(int, children)):
         os.kill(pid, number)
+
+
+def busy(core: Core, seconds: int) -> None:
+    """From now on it answers with 503 and this Retry-After; 0: it serves again. Its configuration is `BUSY`."""
+    until(lambda: core.answers(f"X-Busy: {seconds}"), "the core is switched")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pushsvc.pushctl.core import DOMAIN
-from tests.processes.core_case import MIB, SOON, CoreCase
+from tests.processes.core_case import MIB, SOON, CoreCase, registers
 from tests.processes.pushing import sha256
 
 
@@ -47,15 +47,20 @@ class Through(CoreCase):
         self.assertNotIn("word-of-push", lab.sender.log.read_text())
 
     def test_a_core_that_restarts(self) -> None:
-        """It has forgotten everybody; the receiver comes back by itself, and the push that came meanwhile arrives."""
-        lab = self.begin("tcp", delivery__retry=SOON)
+        """It has forgotten everybody; the receiver comes back by itself, and the pushes that came meanwhile arrive."""
+        settings = {"sender": {"delivery.retry": SOON}, "receiver": {"registration.first_wait": '"1s"'}}
+        lab = self.lab(settings, core="tcp")
         assert lab.core is not None
+        before = registers(lab.receiver)
         lab.core.stop()
-        octets = os.urandom(MIB)
-        push_id = self.submit(lab, octets)
-        self.waiting(lab, push_id)
+        contents = [os.urandom(MIB // 20) for _ in range(20)]
+        ids = [self.submit(lab, octets, f"{number}.bin") for number, octets in enumerate(contents)]
+        for push_id in ids:
+            self.waiting(lab, push_id)
         lab.core.start()
-        lab.wait_until_registered()
-        push = self.final(lab, push_id, 90.0)
-        self.assertEqual(push["state"], "delivered", push)
-        self.assert_in_inbox(lab, octets)
+        for push_id in ids:
+            push = self.final(lab, push_id, 90.0)
+            self.assertEqual(push["state"], "delivered", push)
+        self.assert_in_inbox(lab, *contents)
+        failures = lab.receiver.log.read_text().count("not registered at")
+        self.assertLessEqual(registers(lab.receiver) - before, failures + 2, "one a failure; a challenge, its answer")
