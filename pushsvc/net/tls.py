@@ -268,7 +268,7 @@ _FLAWS = {
 
 
 def _take_good_ones(connection: object, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
-    """OpenSSL itself says no more of a chain than that it is not good. Raises CertificateError, which names the flaw."""
+    """Raises CertificateError, which names the flaw: OpenSSL says no more than that the chain is not good."""
     if ok:
         return True
     whose = "the certificate" if depth == 0 else f"the certificate of its issuer ({depth} up)"

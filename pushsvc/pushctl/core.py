@@ -53,7 +53,7 @@ def kamailio() -> str:
 class Core:
     """One Kamailio. When it is started again it has the ports that it had before, and knows of nobody any more.
 
-    `configuration` may be set to another file before a start; `certificate` and `private_key` are what it shows.
+    `configuration` may be set to another file before a start.
     """
 
     directory: Path
@@ -67,12 +67,11 @@ class Core:
     def fresh(cls, directory: Path, users: Mapping[str, str], authority: Authority, algorithm: str = "SHA-256") -> Core:
         """One that was never started; `users` are names and passwords in `DOMAIN`, `directory` becomes its own."""
         directory.mkdir()
-        core = cls(directory, algorithm, *_free_ports())
-        authority.issue(DOMAIN, core.certificate, core.private_key)
+        certificate, private_key = directory / "certificate.pem", directory / "key.pem"
+        authority.issue(DOMAIN, certificate, private_key)
         ca = authority.write(directory / "ca.pem")
-        core._tls_config.write_text(
-            TLS_CONFIG.format(certificate=core.certificate, private_key=core.private_key, ca=ca)
-        )
+        core = cls(directory, algorithm, *_free_ports())
+        core.tls_config.write_text(TLS_CONFIG.format(certificate=certificate, private_key=private_key, ca=ca))
         core._users.parent.mkdir()
         core.know(users)
         return core
@@ -154,12 +153,8 @@ class Core:
         return self.directory / "log.txt"
 
     @property
-    def certificate(self) -> Path:
-        return self.directory / "certificate.pem"
-
-    @property
-    def private_key(self) -> Path:
-        return self.directory / "key.pem"
+    def tls_config(self) -> Path:
+        return self.directory / "tls.cfg"
 
     # -- ours
 
@@ -167,12 +162,13 @@ class Core:
         defines = {
             "DOMAIN": DOMAIN,
             "DATABASE": f"text://{self._users.parent}",
-            "TLS_CONFIG": self._tls_config,
+            "TLS_CONFIG": self.tls_config,
             "ALGORITHM": self.algorithm,
         }
+        here = str(self.directory)
         listeners = (f"udp:{HOST}:{self.port}", f"tcp:{HOST}:{self.port}", f"tls:{HOST}:{self.tls_port}")
         return [
-            *("-f", str(self.configuration), "-DD", "-E", "-Y", str(self.directory), "-w", str(self.directory), *MEMORY),
+            *("-f", str(self.configuration), "-DD", "-E", "-Y", here, "-w", here, *MEMORY),
             *("--alias", DOMAIN, "--debug=0", "-A", "WITH_TLS"),
             *(word for name, value in defines.items() for word in ("-A", f'{name}="{value}"')),
             *(word for listener in listeners for word in ("-l", listener)),
@@ -181,10 +177,6 @@ class Core:
     @property
     def _users(self) -> Path:
         return self.directory / "db" / "subscriber"
-
-    @property
-    def _tls_config(self) -> Path:
-        return self.directory / "tls.cfg"
 
     def _log_tail(self) -> str:
         return self.log.read_text("utf-8", "replace")[-4000:]

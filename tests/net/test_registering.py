@@ -112,16 +112,16 @@ class Registers(RegisteringTest):
         self.stop()
 
     def test_a_password_that_is_put_right(self) -> None:
-        """[F-05] Nobody waits for the end of a back-off after that; a try that is under way is not waited for, either."""
+        """[F-05] Then nobody waits for the end of a back-off."""
         gate, bob = self.gated(password="another")
         self.registering.start()
-        for account, tries in ((Account("alice", "third"), 4), (Account("alice", "another"), 6)):
+        for password in ("third", "another"):
             self.network.settle(1)
             self.assertFalse(self.registering.status.registered)
-            self.alice.agent.account = account
+            self.alice.agent.account = Account("alice", password)
             self.registering.again()
         self.network.settle(1)
-        self.assertEqual((self.registering.status.registered, len(bob.requests)), (True, tries))
+        self.assertTrue(self.registering.status.registered)
         self.registering.again()
         self.network.settle(1)
         self.assertEqual((len(bob.requests), gate.challenges), (6, 5))

@@ -18,7 +18,7 @@ BUSY_SECONDS = 2
 FIRST_WAIT = 0.5  # seconds after a first failure to register
 UP = "pushsvc_registration_up"
 # What the log says of a try to register that failed: why, and how long until the next.
-_failed = re.compile(r'not registered at sip:push\.test: ([0-9]{3}).*wait=([0-9.]+)$', re.MULTILINE).findall
+_failed = re.compile(r"not registered at sip:push\.test: ([0-9]{3}).*wait=([0-9.]+)$", re.MULTILINE).findall
 
 
 class Troubled(CoreCase):

@@ -120,9 +120,7 @@ class Forked(CoreCase):
         decisions = _question(self.first), _question(self.second)
         signal_all(self.core, signal.SIGSTOP)
         try:
-            for device, decision, answer in zip(
-                (self.first, self.second), decisions, (first, second), strict=True
-            ):
+            for device, decision, answer in zip((self.first, self.second), decisions, (first, second), strict=True):
                 _decide(device, decision, answer)
         finally:
             signal_all(self.core, signal.SIGCONT)
