@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from pushsvc.pushctl.core import DOMAIN
+from pushsvc.pushctl.lab import PASSWORDS, USERS
 from tests.processes.core_case import MIB, SOON, CoreCase, registers
-from tests.processes.pushing import sha256
+from tests.processes.pushing import sha256, until
 
 
 class Through(CoreCase):
@@ -37,14 +39,24 @@ class Through(CoreCase):
         self.assertEqual(self.waiting(lab, away)["attempts"][0]["sip_status"], 480)
 
     def test_a_wrong_password_of_the_sender(self) -> None:
-        """One try, and words that say what to mend."""
-        lab = self.begin("tcp", sip__auth_user='"alice"')
+        """One try, and words that say what to mend; once that is done and read, it can be driven again."""
+        lab = self.prepared(core="tcp")
+        password = lab.sender.directory / "password"
+        password.write_text("another word")
+        lab.start()
         push_id = self.submit(lab, b"short")
         push = self.final(lab, push_id)
         attempt = push["recipients"][0]["attempts"][0]
         self.assertEqual(attempt["sip_status"], 407, push)
         self.assertIn("password", self.explained(lab, push_id))
-        self.assertNotIn("word-of-push", lab.sender.log.read_text())
+        password.write_text(PASSWORDS[USERS["sender"]])
+        lab.sender.signal(signal.SIGHUP)
+        until(lambda: "configuration reloaded" in lab.sender.log.read_text(), "the reload")
+        lab.sender.api.post("v1", "pushes", push_id, "retry")
+        self.assertEqual(self.final(lab, push_id)["state"], "delivered")
+        log = lab.sender.log.read_text()
+        for secret in ("another word", *PASSWORDS.values()):
+            self.assertNotIn(secret, log)
 
     def test_a_core_that_restarts(self) -> None:
         """It has forgotten everybody; the receiver comes back by itself, and the pushes that came meanwhile arrive."""

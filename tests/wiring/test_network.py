@@ -8,7 +8,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.config.receiver import ReceiverConfig
-from pushsvc.config.shared import Msrp, Sip
+from pushsvc.config.shared import Msrp, Sip, Tls
 from pushsvc.config.values import Listen, Secret
 from pushsvc.digest import Account
 from pushsvc.errors import ConfigErrors
@@ -18,6 +18,7 @@ from pushsvc.net.observer import Observers
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.network import Network, Product, account_of, relay_of
 from tests import sim
+from tests.identities import identity_of
 
 LOOPBACK = (Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5061))
 
@@ -88,6 +89,18 @@ class TheNetworkSide(SynchronousTestCase):
         ):
             self.assertEqual(account_of(ReceiverConfig(sip=sip)), account)
         self.assertEqual(self.network(sip=sip).agent.account, account)
+
+    def test_who_we_are_after_a_reload(self) -> None:
+        """A password that was changed, and a certificate; a file that holds no authorities changes neither."""
+        alice = Sip(identity=SipUri.parse("sip:alice@example.com"), auth_password=Secret("new"))
+        network = self.network(sip=attrs.evolve(alice, auth_password=Secret("old")))
+        before, renewed = network.identity, identity_of("renewed")
+        broken = Path(self.mktemp())
+        broken.write_text("nothing")
+        self.assertRaises(ValueError, network.renew, ReceiverConfig(sip=alice, tls=Tls(ca=broken)), renewed)
+        self.assertEqual((network.agent.account, network.identity), (Account("alice", "old"), before))
+        network.renew(ReceiverConfig(sip=alice), renewed)
+        self.assertEqual((network.agent.account, network.identity), (Account("alice", "new"), renewed))
 
     def test_who_we_are_at_our_relay(self) -> None:
         """[F-19] The user of the identity where none is named; and content is offered over TLS, which it needs."""

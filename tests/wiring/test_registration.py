@@ -41,12 +41,19 @@ class AtTheCore(SynchronousTestCase):
         )
         self.told: list[bool] = []
 
-    def presence(self, registrar: str | None, **sip: Any) -> Presence:
+    def presence(
+        self, registrar: str | None, *, waits: tuple[float, float] = (30.0, 1800.0), **sip: Any
+    ) -> Presence:
         reactor = Reactor(self.network, HERE)
         listen = (Listen("udp", HERE, 5060), Listen("tcp", HERE, 5060))
         config = ReceiverConfig(
             sip=Sip(identity=SipUri.parse("sip:alice@example.com"), listen=listen, **sip),
-            registration=Registration(None if registrar is None else SipUri.parse(registrar), Seconds(600.0)),
+            registration=Registration(
+                None if registrar is None else SipUri.parse(registrar),
+                Seconds(600.0),
+                first_wait=Seconds(waits[0]),
+                longest_wait=Seconds(waits[1]),
+            ),
             state_dir=Path(self.mktemp()),
         )
         config.state_dir.mkdir()
@@ -97,10 +104,31 @@ class AtTheCore(SynchronousTestCase):
         self.network.settle(200)
         self.assertEqual(len(self.bob.requests), 1)
 
+    def test_a_reload_tries_again_at_once(self) -> None:
+        """Whoever has put right what was wrong does not wait for the end of a back-off."""
+        self.bob.answering(403)
+        presence = self.presence(f"sip:{BOB};transport=tcp")
+        presence.start()
+        self.network.settle(1)
+        self.bob.answering(200)
+        presence.again()
+        self.network.settle(1)
+        self.assertEqual((self.told, presence.obstacles()), ([False, True], {}))
+        presence.abandon()
+
+    def test_how_long_it_waits_is_configured(self) -> None:
+        self.bob.answering(403)
+        presence = self.presence(f"sip:{BOB};transport=tcp", waits=(2.0, 4.0))
+        presence.start()
+        self.network.settle(2 + 4 + 4 + 0.5)
+        self.assertGreaterEqual(len(self.bob.requests), 4)
+        presence.abandon()
+
     def test_without_a_registrar_nothing_is_amiss(self) -> None:
         """Peers that know our address need no core."""
         presence = self.presence(None)
         presence.start()
+        presence.again()
         self.network.run(Deferred.fromCoroutine(presence.leave()))
         presence.abandon()
         self.assertEqual((presence.obstacles(), presence.account()["registered"], self.told), ({}, False, []))
