@@ -14,6 +14,7 @@ from tests.processes.core_case import CoreCase, metric, signal_all
 from tests.processes.pushing import until
 
 ACTIONS = ("accept", "ask", "decline")
+MOST = 8000  # octets that the second device takes
 SESSIONS = 'pushsvc_msrp_sessions{direction="in"}'
 
 Stored = tuple[int, int]
@@ -27,7 +28,9 @@ class Forked(CoreCase):
         """One scene after the other, and nothing is left of one when the next begins."""
         self.system: Lab = self.prepared({"receiver": {"rule": _rules("{}-*")}}, core="tcp")
         self.first = self.system.receiver
-        self.second = self.system.prepared("second", "receiver", {"rule": _rules("*-{}.bin")})
+        self.second = self.system.prepared(
+            "second", "receiver", {"rule": _rules("*-{}.bin"), "accept.max_size": str(MOST)}
+        )
         self.system.others.append(self.second)
         self.system.start()
         for scene in (
@@ -37,6 +40,7 @@ class Forked(CoreCase):
             self.one_declines_when_the_other_takes_it,
             self.one_declines_before_a_person_has_answered,
             self.both_decline,
+            self.one_cannot_take_it,
             self.a_message,
             self.a_message_that_one_declines,
         ):
@@ -86,6 +90,13 @@ class Forked(CoreCase):
     def both_decline(self, before: Stored) -> None:
         self.assert_ends(self.pushed("decline-decline.bin"), "rejected")
         self.assertEqual(self.stored, before)
+
+    def one_cannot_take_it(self, before: Stored) -> None:
+        """488 speaks for the device alone: the other may take its time."""
+        push_id = self.pushed("ask-accept.bin", os.urandom(MOST + 1))
+        _decide(self.first, _question(self.first), "accept")
+        self.assert_ends(push_id, "delivered")
+        self.assertEqual(self.stored, (before[0] + 1, before[1]))
 
     def a_message(self, before: Stored) -> None:
         """Nothing in SIP keeps it from being in two places; whoever asks is told."""

@@ -41,9 +41,7 @@ class AtTheCore(SynchronousTestCase):
         )
         self.told: list[bool] = []
 
-    def presence(
-        self, registrar: str | None, *, waits: tuple[float, float] = (30.0, 1800.0), **sip: Any
-    ) -> Presence:
+    def presence(self, registrar: str | None, *, waits: tuple[float, float] = (30.0, 1800.0), **sip: Any) -> Presence:
         reactor = Reactor(self.network, HERE)
         listen = (Listen("udp", HERE, 5060), Listen("tcp", HERE, 5060))
         config = ReceiverConfig(
