@@ -87,7 +87,7 @@ class Reaching:
             why = attempt.challenged(exchange.response)
             if why is not None:
                 call_id = exchange.request.call_id
-                self.log.info("a challenge cannot be answered: {reason}", reason=why, call_id=call_id)
+                self.log.warn("a challenge cannot be answered: {reason}", reason=why, call_id=call_id)
                 return attrs.evolve(exchange, why=why)
             number = exchange.request.cseq.number + 1
             attempt.renumber(number if next_number is None else next_number())

@@ -40,7 +40,7 @@ class Binding:
 
     `contact` is for a core that we reach by datagrams; over a connection it finds us there. `features` are parameters
     of the Contact, `instance` is the URN of this device. Requests go to `route` first, if there is one. `expires` is in
-    seconds, as `first_wait` and `longest_wait` are, which follow a failure. `gruu`: ask for one (RFC 5627), and go by it.
+    seconds, as `first_wait` and `longest_wait` are, which follow a failure. `gruu`: ask for one (RFC 5627), go by it.
     """
 
     registrar: SipUri

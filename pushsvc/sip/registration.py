@@ -9,7 +9,8 @@
 
 Whoever can, registers with `reg-id` (RFC 5626), to be reached over the connection that the REGISTER went by; the core
 says whether it does so (`Require: outbound`), how often that connection must be pinged (`Flow-Timer`), and by which
-URI others may name us (GRUU, RFC 5627). `again` tries at once where it is trying or waiting. What is sent, and to whom, is the business of `net`.
+URI others may name us (GRUU, RFC 5627). `again` tries at once where it is trying or waiting. What is sent, and to whom,
+is the business of `net`.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ class Reloading(SynchronousTestCase):
         """Passwords, certificates, tokens, rules: what has to be changed while everything runs."""
         changes: dict[str, Any] = {
             "sip": Sip(auth_user="a", auth_password=Secret("b"), realm="c"),
-            "tls": Tls(Path("certificate.pem"), Path("key.pem"), Path("ca.pem")),
+            "tls": Tls(Path("certificate.pem"), Path("key.pem"), Path("ca.pem"), min_version=TlsVersion.TLS_1_3),
             "api": Api(tokens=Path("tokens")),
             "log": Log(level=Level.DEBUG, format=LogFormat.JSON),
             "accept": Accept(open=True, types=("image/*",), max_size=Octets(7), free_min=Octets(7), allow=("sip:*",)),
@@ -184,7 +184,6 @@ class Reloading(SynchronousTestCase):
     def test_what_needs_a_restart(self) -> None:
         changes: dict[str, Any] = {
             "sip": Sip(auth_user="a", t1=Seconds(1.0)),
-            "tls": Tls(min_version=TlsVersion.TLS_1_3),
             "msrp": Msrp(cema=True),
             "api": Api(listen=None),
             "accept": Accept(max_sessions=7),
