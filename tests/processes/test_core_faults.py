@@ -28,8 +28,8 @@ class Troubled(CoreCase):
         """The push that was submitted at the beginning is there when the last is over, and once."""
         self.system: Lab = self.prepared(
             {
-                # A transaction has 64 times t1, which is 3.2 s here.
-                "sender": {"delivery.retry": SOON, "sip.t1": '"50ms"'},
+                # A transaction has 64 times t1, which is 4.8 s here.
+                "sender": {"delivery.retry": SOON, "sip.t1": '"75ms"'},
                 "receiver": {"registration.first_wait": f'"{FIRST_WAIT * 1000:.0f}ms"'},
             },
             core="tcp",
