@@ -36,6 +36,17 @@ class Identity:
         """The last second (Unix time) at which the certificate is valid."""
         return self.chain[0].to_cryptography().not_valid_after_utc.timestamp()
 
+    @property
+    def begins_at(self) -> float:
+        """The first second (Unix time) at which it is valid."""
+        return self.chain[0].to_cryptography().not_valid_before_utc.timestamp()
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether nobody but ourselves stands up for it."""
+        certificate = self.chain[0].to_cryptography()
+        return certificate.issuer == certificate.subject
+
     def equip(self, context: SSL.Context) -> None:
         """Let connections of this context present us."""
         context.use_certificate(self.chain[0])

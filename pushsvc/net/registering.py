@@ -74,7 +74,10 @@ class Status:
 
 
 class Registering:
-    """Start it once the listeners are up; stop it while they still are. `tell` hears of every change."""
+    """Start it once the listeners are up; stop it while they still are. `tell` hears of every change.
+
+    `answer` is how the last REGISTER was answered, None: it was not.
+    """
 
     log = Logger()
 
@@ -87,6 +90,7 @@ class Registering:
         tell: Callable[[Status], None] = lambda status: None,
     ) -> None:
         self.status = Status()
+        self.answer: Exchange | None = None
         self._agent = agent
         self._clock = clock
         self._binding = binding
@@ -158,12 +162,13 @@ class Registering:
             return
         self._asking = None
         self._hop = exchange.hop
+        self.answer = exchange
         self._driver.run(self._machine.answered(exchange.response, self._clock.seconds(), exchange.why))
 
     def _unanswered(self, asking: Deferred[Any], failure: Failure) -> None:
         if asking is not self._asking:
             return
-        self._asking = None
+        self._asking = self.answer = None
         error = failure.value
         if not isinstance(error, DeliveryError):
             self.log.failure("a bug: cannot register", failure)

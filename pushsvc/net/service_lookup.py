@@ -32,6 +32,8 @@ _NO_ANSWER = (
     TimeoutError, ResolverError, OSError, DNSServerError, DNSFormatError, DNSQueryRefusedError, DNSUnknownError,
 )  # fmt: skip
 
+_KINDS = {"NAPTR": dns.NAPTR, "SRV": dns.SRV}
+
 Record = TypeVar("Record")
 
 
@@ -59,6 +61,11 @@ class DnsLookup:
 
     async def srv(self, name: str) -> list[Srv]:
         return await self._records(dns.SRV, name, _srv)
+
+    def lives(self, kind: str, name: str) -> float | None:
+        """Seconds until this name's "NAPTR" or "SRV" records are asked for again; None: they are not remembered."""
+        key = _KINDS[kind], name.lower().rstrip(".")
+        return max(0.0, self._remembered[key][0] - self._clock.seconds()) if key in self._remembered else None
 
     async def _records(self, kind: int, name: str, read: Callable[[Any], Record]) -> list[Record]:
         key = kind, name.lower().rstrip(".")

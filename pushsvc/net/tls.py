@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,10 @@ LEGACY_HASH = "sha-1"
 
 AEAD = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 PROTOCOLS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+
+
+Seen = Callable[[x509.Certificate | None, Sequence[int]], None]
+"""Told of the certificate that a peer presented, and of the errors in its chain (X509_V_ERR_*, see verify(1))."""
 
 
 class Announced(Protocol):
@@ -182,6 +186,21 @@ class Tls:
             factory, _bare(domain), lambda certificate: verify_sip_domain(certificate, domain)
         )
 
+    def client_for_a_look(self, factory: IProtocolFactory, host: str, seen: Seen) -> TlsFactory:
+        """The same to find out who is there: any certificate is taken, and `seen` hears what is wrong with it."""
+        errors: list[int] = []
+
+        def take_and_note(connection: object, certificate: object, error: int, depth: int, ok: int) -> bool:
+            if not ok:
+                errors.append(error)
+            return True
+
+        def verify(connection: SSL.Connection) -> None:
+            seen(connection.get_peer_certificate(as_cryptography=True), errors)
+
+        context = self._with_authorities(take_and_note)
+        return TlsFactory(Side(lambda: self._connect(context, _bare(host)), verify), factory)
+
     def _trusting_factory(
         self, factory: IProtocolFactory, host: str, judge: Callable[[x509.Certificate], object]
     ) -> TlsFactory:
@@ -219,9 +238,12 @@ class Tls:
 
     def _trusting(self) -> SSL.Context:
         """Made when first needed: the system's authorities are a megabyte, and most peers announce fingerprints."""
-        if self._trusting_client is not None:
-            return self._trusting_client
-        context = self._trusting_client = self._context(SSL.VERIFY_PEER, _take_good_ones)
+        if self._trusting_client is None:
+            self._trusting_client = self._with_authorities(_take_good_ones)
+        return self._trusting_client
+
+    def _with_authorities(self, judge: Callable[..., bool] | None = None) -> SSL.Context:
+        context = self._context(SSL.VERIFY_PEER, judge)
         store = context.get_cert_store()
         if self._authorities is None or store is None:
             context.set_default_verify_paths()

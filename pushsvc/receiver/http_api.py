@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from pushsvc.api.answer import NO_CONTENT, Answer, Reply, json_answer
 from pushsvc.api.body import JsonBody
+from pushsvc.api.doctor import DoctorPage
 from pushsvc.api.events import EventLog, EventStream
 from pushsvc.api.fields import Fields
 from pushsvc.api.files import file_answer, foreign_headers
@@ -37,6 +38,7 @@ def receiver_api(
     account: Callable[[], object],
     obstacles: Callable[[], Mapping[str, str]],
     metrics: Callable[[], bytes],
+    doctor: DoctorPage,
 ) -> ApiResource:
     """The tree of all resources. `account` gives the registration as a JSON value, the others as in `api.health`."""
     v1 = ApiResource()
@@ -44,6 +46,7 @@ def receiver_api(
     v1.putChild(b"decisions", DecisionList(decisions))
     v1.putChild(b"account", Account(account))
     v1.putChild(b"events", EventStream(event_log))
+    v1.putChild(b"doctor", doctor)
     root = ApiResource()
     root.putChild(b"v1", v1)
     root.putChild(b"healthz", Healthz())

@@ -11,10 +11,14 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from pushsvc import push
+from pushsvc.api.doctor import DoctorPage
 from pushsvc.api.events import EventLog
 from pushsvc.api.site import ApiSite
 from pushsvc.api.tokens import read_tokens
 from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.doctor.asking import Ear
+from pushsvc.doctor.examination import Examination, Examined
+from pushsvc.doctor.own_push import OwnPushes
 from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
 from pushsvc.ops.metrics import ReceiverMetrics
@@ -41,7 +45,8 @@ SYNC_THREADS = 4  # syncs of different files wait for the disk side by side
 def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None) -> IService:
     """The receiver as one service. Raises ConfigErrors, OSError, ValueError."""
     metrics = ReceiverMetrics()
-    observer = Observers((Counting(metrics), WireLog(unlimited=False)))
+    ear = Ear()
+    observer = Observers((Counting(metrics), WireLog(unlimited=False), ear))
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
     readiness = Readiness()
@@ -55,6 +60,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
         account=work.presence.account,
         obstacles=lambda: readiness.obstacles() | work.obstacles(),
         metrics=metrics.exposition,
+        doctor=DoctorPage("receiver", Examination(config, network, reactor, ear, work.examined).as_json, reactor),
     )
     site = ApiSite(root, reactor, tokens=tokens)
     return Daemon("receiver", config, reactor, network, metrics, work, site, readiness, ready_file)
@@ -82,6 +88,8 @@ class Receiving:
         self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(), self.inbox, host_of(config, metrics))
+        own_pushes = OwnPushes(network.sessions, network.floors, config.sip, secure=network.secure)
+        network.sessions.on_invitation = own_pushes.before(network.sessions.on_invitation)
         network.sessions.capabilities = lambda: capabilities(
             self._reception.host,
             network.floors.local_end(secure=network.secure),
@@ -97,6 +105,7 @@ class Receiving:
         self.presence = Presence(
             config, network, reactor, push.feature_tags(self._reception.host.targeting), metrics.registration
         )
+        self.examined = Examined(config.registration.registrar, self.presence, own_pushes)
 
     async def _start(self) -> None:
         self._threads.start()

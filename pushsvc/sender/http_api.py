@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from pushsvc.api.answer import Answer, json_answer, text_answer
 from pushsvc.api.body import BodyConsumer
+from pushsvc.api.doctor import DoctorPage
 from pushsvc.api.health import Healthz, MetricsPage, Readyz
 from pushsvc.api.lists import cursor_of, cursor_parts, list_answer, page_limit, read_query
 from pushsvc.api.problem import FieldError, Problem, not_found
@@ -74,11 +75,12 @@ class PushApi:
     rules: Rules
     reservations: Reservations = attrs.field(factory=Reservations)
 
-    def root(self, obstacles: Callable[[], Mapping[str, str]]) -> ApiResource:
+    def root(self, obstacles: Callable[[], Mapping[str, str]], doctor: DoctorPage) -> ApiResource:
         """The resource tree. `obstacles` says what else is in the way of being ready: names, and words for people."""
         root, v1 = ApiResource(), ApiResource()
         root.putChild(b"v1", v1)
         v1.putChild(b"pushes", PushesPage(self))
+        v1.putChild(b"doctor", doctor)
         root.putChild(b"healthz", Healthz())
         root.putChild(b"readyz", Readyz(lambda: {**obstacles(), **self._own_obstacles()}))
         root.putChild(b"metrics", QueueMetricsPage(self))

@@ -12,9 +12,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pushsvc import push
+from pushsvc.api.doctor import DoctorPage
 from pushsvc.api.site import ApiSite
 from pushsvc.api.tokens import read_tokens
 from pushsvc.config.sender import CloseTransferred, SenderConfig
+from pushsvc.doctor.asking import Ear
+from pushsvc.doctor.examination import Examination
 from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
 from pushsvc.ops.exits import Exit, refuse
@@ -46,7 +49,8 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
     """The sender as one service. Raises ConfigErrors, OSError, ValueError; SystemExit for an unusable outbox."""
     metrics = SenderMetrics()
     traces = Traces(reactor)
-    observer = Observers((Counting(metrics), WireLog(unlimited=True), traces))
+    ear = Ear()
+    observer = Observers((Counting(metrics), WireLog(unlimited=True), traces, ear))
     product = Product(push.SENDER_ALLOW, MAX_SESSIONS, config.delivery.success_report, config.delivery.report_timeout)
     network = Network(config, reactor, observer, product)
     work = Sending(config, reactor, network, metrics, traces)
@@ -55,7 +59,8 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
         work.outbox, work.store, work.dispatch, traces, reactor, network.tokens, metrics, rules_of(config, work.ways)
     )
     readiness = Readiness()
-    site = ApiSite(api.root(readiness.obstacles), reactor, tokens=tokens)
+    doctor = DoctorPage("sender", Examination(config, network, reactor, ear).as_json, reactor)
+    site = ApiSite(api.root(readiness.obstacles, doctor), reactor, tokens=tokens)
     return Daemon("sender", config, reactor, network, metrics, work, site, readiness, ready_file)
 
 

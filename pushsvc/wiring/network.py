@@ -62,11 +62,11 @@ class Network:
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
-        resolve = resolve_with(reactor.nameResolver)
-        lookup = system_lookup(reactor)
+        self.resolve = resolve = resolve_with(reactor.nameResolver)
+        self.lookup = lookup = system_lookup(reactor)
         locator = Locator(resolve, lookup, self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
-        self._tls = tls_of(config, self.identity)
+        self.tls = tls_of(config, self.identity)
         advertise = advertised(config, config.sip.listen)
         self.authentication = Authentication(self.tokens)
         domain = TrustDomain(config.sip.trusted_peers, self.authentication)
@@ -77,14 +77,14 @@ class Network:
             observer,
             settings,
             advertise,
-            self._tls,
+            self.tls,
             account_of(config),
             Shares(config.sip.source_rate, config.sip.source_burst, config.sip.trusted_peers),
             domain,
         )
         self.msrp = MsrpEndpoint(
             reactor,
-            self._tls,
+            self.tls,
             self.tokens,
             observer,
             resolve,
@@ -119,7 +119,7 @@ class Network:
     def renew(self, config: Config, tls: Tls) -> None:
         """Present this certificate, trust those authorities, be that account from now on; what is up stays as it is."""
         self.identity = tls.identity
-        self._tls.become(tls)
+        self.tls.become(tls)
         self.agent.account = account_of(config)
 
     def uri(self) -> SipUri:

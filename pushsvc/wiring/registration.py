@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pushsvc.api.fields import time_text
 from pushsvc.config.receiver import ReceiverConfig
+from pushsvc.net.reaching import Exchange
 from pushsvc.net.registering import Binding, Registering, Status
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring.network import Network
@@ -74,13 +75,13 @@ class Presence:
 
     def obstacles(self) -> dict[str, str]:
         """What is in the way of being reached; for /readyz."""
-        if self._config.registration.registrar is None or self._status.registered:
+        if self._config.registration.registrar is None or self.status.registered:
             return {}
-        return {"registration": f"not registered: {self._status.reason or 'not answered yet'}"}
+        return {"registration": f"not registered: {self.status.reason or 'not answered yet'}"}
 
     def account(self) -> dict[str, Any]:
         """For GET /v1/account."""
-        registrar, status = self._config.registration.registrar, self._status
+        registrar, status = self._config.registration.registrar, self.status
         return {
             "identity": str(self._config.sip.identity),
             "registrar": None if registrar is None else str(registrar),
@@ -95,8 +96,14 @@ class Presence:
         }
 
     @property
-    def _status(self) -> Status:
+    def status(self) -> Status:
+        """How it is now."""
         return Status() if self._registering is None else self._registering.status
+
+    @property
+    def answer(self) -> Exchange | None:
+        """How the last REGISTER was answered, None: it was not."""
+        return None if self._registering is None else self._registering.answer
 
     def _binding(self, registrar: SipUri) -> Binding:
         config, sip = self._config, self._config.sip

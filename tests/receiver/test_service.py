@@ -19,7 +19,7 @@ from pushsvc.receiver.service import Receiving
 from pushsvc.sip.challenges import challenges_of
 from pushsvc.sip.message import Response
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.daemon import RELOADABLE
+from pushsvc.wiring.daemon import IN_WHOLE
 from pushsvc.wiring.network import Network, Product
 from tests import sim
 from tests.conversations.stranger import Caller
@@ -110,4 +110,4 @@ class Users(ServiceCase):
         self.assertEqual(
             [(each.realm, each.algorithm) for each in challenges], [("doors", "SHA-512-256"), ("doors", "MD5")]
         )
-        self.assertEqual({"digest", "user"} - set(RELOADABLE), set())
+        self.assertEqual({"digest", "user"} - set(IN_WHOLE), set())
