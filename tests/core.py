@@ -18,7 +18,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
 from pushsvc.net import reaching
-from pushsvc.sip.codec import StreamParser, encode, parse
+from pushsvc.sip.codec import KeepAlive, StreamParser, encode, parse
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Address, Headers, Via
 from pushsvc.sip.message import Message, Request, Response, reply_to
@@ -76,6 +76,9 @@ class Core:
         self.gate = gate
         self._strict = strict
         self.heard: list[Message] = []
+        self.options = 200  # the status for those to itself
+        self.vouches = False  # for whoever it lets through, as From says
+        self.deaf: tuple[str, ...] = ()  # methods that it does not hear
         self.answers: list[Response] = []
         self._names = names or {}
         self._ladder = [] if ladder is None else ladder
@@ -112,6 +115,8 @@ class Core:
 
     def arrived(self, message: Message, source: Neighbour) -> None:
         """From a transport, which answers by the same way."""
+        if isinstance(message, Request) and message.method in self.deaf:
+            return
         self.heard.append(message)
         self._note(source.host, self.address, message)
         if isinstance(message, Response):
@@ -122,8 +127,21 @@ class Core:
             self._answer(reply_to(message, 483, to_tag="core"), source)
         elif self.gate is not None and (challenge := self.gate.refuses(message)) is not None:
             self._answer(challenge, source)
+        elif (answer := self._own_answer(message)) is not None:
+            self._answer(answer, source)
         else:
             self._forward(message, source)
+
+    def _own_answer(self, request: Request) -> Response | None:
+        """What it says for itself: as a registrar, and to whoever asks whether it is there."""
+        if request.method == "REGISTER":
+            contact = request.headers.get("contact") or ""
+            self.registered[str(request.to.uri)] = str(Address.parse(contact).uri)
+            return reply_to(request, 200, to_tag="core", headers=[("Contact", contact)])
+        uri = request.uri
+        if request.method == "OPTIONS" and isinstance(uri, SipUri) and (uri.host, uri.user) == (self.address, None):
+            return reply_to(request, self.options, to_tag="core")
+        return None
 
     def datagram(self, octets: bytes, place: tuple[str, int]) -> None:
         self._udp.write(octets, place)
@@ -167,6 +185,7 @@ class Core:
         fields += request.headers.without("Route", "Max-Forwards", "Proxy-Authorization", *_PREFERRED).fields
         for preferred, asserted in _PREFERRED.items():
             fields += [(asserted, value) for value in request.headers.all(preferred)]
+        fields += [("P-Asserted-Identity", f"<{request.from_.uri}>")] if self.vouches else []
         fields += [("Max-Forwards", str(request.max_forwards - 1)), *(("Route", route) for route in routes)]
         return Request(request.method, uri, Headers(fields), request.body)
 
@@ -184,6 +203,7 @@ class Core:
             factory.buildProtocol = lambda addr: _Wire(self, place[0])  # type: ignore[method-assign]
             self._wires[place] = TCP4ClientEndpoint(self._host, *place).connect(factory)
         self._wires[place].addCallback(lambda wire: wire.say(encode(request)))
+        self._wires[place].addErrback(lambda _: None)  # whoever asked hears nothing
 
     def _answer(self, response: Response, source: Neighbour) -> None:
         self._turned_away.add(response.via.branch)
@@ -246,5 +266,8 @@ class _Wire(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for event in self._parser.feed(data):
+            if isinstance(event, KeepAlive):
+                self.say(b"\r\n" * event.ping)  # RFC 5626 §4.4.1
+                continue
             assert isinstance(event, Message), event
             self._core.arrived(event, Neighbour(self._peer, "tcp", self.say))

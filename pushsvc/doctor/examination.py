@@ -25,7 +25,7 @@ from pushsvc.doctor.judgement.way import Look, judge_clock, judge_looks, judge_o
 from pushsvc.doctor.locating import located
 from pushsvc.doctor.looking import look_at
 from pushsvc.doctor.own_push import OwnPushes
-from pushsvc.doctor.patience import in_time
+from pushsvc.doctor.patience import in_time, side_by_side
 from pushsvc.errors import DeliveryError
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.uri import SipUri
@@ -33,7 +33,7 @@ from pushsvc.wiring.network import Network
 from pushsvc.wiring.registration import Presence
 
 MAX_LOOKS = 3  # addresses of the core that are looked at
-RELAY_SECONDS = 8.0
+RELAY_SECONDS = 6.0
 
 
 @attrs.frozen
@@ -47,7 +47,10 @@ class Examined:
 
 @attrs.frozen
 class Examination:
-    """Everything that is asked about one daemon; `receiver` None: it is a sender. Each part has a time limit."""
+    """Everything that is asked about one daemon; `receiver` None: it is a sender.
+
+    Each part has a time limit, and all of them together less than the 60 s that pushctl waits for an answer.
+    """
 
     config: Config
     network: Network
@@ -98,7 +101,7 @@ class Examination:
         checks += await here.listening([hop.host for hop in found.hops])
         if not found.hops:
             return [*checks, skipped("proxy", "its name leads nowhere")], False
-        looks = [await self._look(hop) for hop in found.hops[:MAX_LOOKS]]
+        looks = await side_by_side(self._look(hop) for hop in found.hops[:MAX_LOOKS])
         judged = judge_looks(looks, key, now)
         checks += judged
         if all(check.verdict is Verdict.FAILED for check in judged):

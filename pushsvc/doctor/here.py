@@ -21,6 +21,7 @@ from pushsvc.doctor.judgement.here import (
 )
 from pushsvc.doctor.judgement.verdicts import Check
 from pushsvc.doctor.looking import look_at
+from pushsvc.doctor.patience import side_by_side
 from pushsvc.errors import ConfigErrors, Unreachable
 from pushsvc.net.locate import addresses_of
 from pushsvc.sip.hop import Hop
@@ -47,7 +48,7 @@ class Here:
         relayed = self.network.msrp.is_relayed(self.network.secure)
         checks = [judge_listeners(listeners, core, receives=self.receives, relayed=relayed)]
         knocked = [each for each in listeners if each.transport != "udp" and not (relayed and each.what == "MSRP")]
-        return checks + judge_knocks([await self._knock(each) for each in knocked])
+        return checks + judge_knocks(await side_by_side(self._knock(each) for each in knocked))
 
     def places(self) -> list[str]:
         """Where peers bring content."""

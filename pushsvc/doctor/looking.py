@@ -10,7 +10,7 @@ from service_identity import CertificateError
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
-from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -34,7 +34,7 @@ async def look_at(hop: Hop, reactor: Any, tls: Tls, *, spare: bool = False) -> L
             found.append(_described(certificate, errors, hop.name or hop.host))
 
     visitor = _Visitor(secure=hop.transport == "tls")
-    factory: IProtocolFactory = Factory.forProtocol(lambda: visitor)
+    factory: IProtocolFactory = _Calling(visitor)
     if visitor.secure:
         factory = tls.client_for_a_look(factory, hop.name or hop.host, seen)
     make = TCP6ClientEndpoint if ":" in hop.host else TCP4ClientEndpoint
@@ -63,6 +63,18 @@ def _described(certificate: x509.Certificate, errors: Sequence[int], domain: str
         wrong = str(error)
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     return PeerCertificate(begins, ends, wrong, tuple(dict.fromkeys(errors)))
+
+
+class _Calling(Factory):
+    """Makes the one visitor of a call."""
+
+    noisy = False
+
+    def __init__(self, visitor: _Visitor) -> None:
+        self._visitor = visitor
+
+    def buildProtocol(self, addr: IAddress | None) -> _Visitor:
+        return self._visitor
 
 
 @implementer(IHandshakeListener)

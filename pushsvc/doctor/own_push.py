@@ -22,7 +22,7 @@ from pushsvc.config.shared import Sip
 from pushsvc.doctor.judgement.standing import OwnPush
 from pushsvc.doctor.judgement.way import Asked
 from pushsvc.doctor.patience import in_time
-from pushsvc.errors import DeliveryError, Refused
+from pushsvc.errors import DeliveryError, Refused, TimedOut
 from pushsvc.sessions import Call, Floors, Invitation, Send, Session, Sessions, Take, Wanted
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
@@ -31,8 +31,8 @@ from pushsvc.sip.uri import SipUri
 TEXT = b"A push from pushsvc to itself, to see whether one goes through.\n"
 TYPE = "text/plain"
 NAME = "pushsvc-self-test.txt"  # another device of the same user may be who takes it
-INVITE_SECONDS = 8.0
-CONTENT_SECONDS = 8.0
+INVITE_SECONDS = 6.0
+CONTENT_SECONDS = 6.0
 BYE_SECONDS = 4.0
 
 Invited = Callable[[Invitation], None]
@@ -138,9 +138,10 @@ class OwnPushes:
         """How the INVITE was answered, and what went wrong after that."""
         clock = self._floors.clock
         try:
-            session = await in_time(
-                self._sessions.dial(call), INVITE_SECONDS, clock, "the call was not answered in time"
-            )
+            session = await in_time(self._sessions.dial(call), INVITE_SECONDS, clock, "it was not answered in time")
+        except TimedOut as error:
+            taken = self._theirs is not None
+            return Asked(error=error.reason), "no connection for the content came about" if taken else error.reason
         except Refused as refused:
             return Asked(refused.status, refused.reason, error=refused.why), ""
         except DeliveryError as error:

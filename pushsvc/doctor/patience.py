@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from pushsvc.errors import TimedOut
@@ -23,3 +23,8 @@ def in_time(
 
     begun = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
     return begun.addTimeout(seconds, clock, onTimeoutCancel=too_late)
+
+
+def side_by_side(works: Iterable[Coroutine[Deferred[Any], Any, Result]]) -> Deferred[list[Result]]:
+    """What all of them give, in their order."""
+    return gatherResults([Deferred.fromCoroutine(work) for work in works], consumeErrors=True)

@@ -11,7 +11,7 @@ import twisted
 from click.shell_completion import get_completion_class
 
 from pushsvc import __version__
-from pushsvc.pushctl import configuration, demo, inbox, push, pushes
+from pushsvc.pushctl import configuration, demo, doctor, inbox, push, pushes
 from pushsvc.pushctl.client import DEFAULT_URL, Api
 from pushsvc.pushctl.exits import CommandFailed, Exit
 from pushsvc.pushctl.output import Output
@@ -62,7 +62,7 @@ def completion(shell: str) -> int:
 
 
 for command in (
-    *(push.push, inbox.inbox, configuration.config, demo.lab),
+    *(push.push, inbox.inbox, configuration.config, demo.lab, doctor.doctor),
     *(pushes.status, pushes.list_, pushes.cancel, pushes.retry, pushes.explain, pushes.trace),
 ):
     cli.add_command(command)

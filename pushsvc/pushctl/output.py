@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 import attrs
 import click
 from rich.console import Console
+from rich.text import Text
 
 from pushsvc.pushctl.client import Json
 
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -33,6 +35,18 @@ class Output:
         else:
             for line in columns([heads, *([cell(item, member) for member in row] for item in found)]):
                 click.echo(line)
+
+    def verdict(self, check: Json) -> None:
+        """How one thing is, and in a second line what to do about it; in colour where that can be seen."""
+        if self.as_json:
+            click.echo(json.dumps(check, separators=(",", ":")))
+            return
+        verdict = printable(check["verdict"])
+        line = Text("  ").append(f"{verdict:<8}", COLOURS.get(verdict, "")).append(f"{printable(check['name']):<14}")
+        out = Console(markup=False, highlight=False)
+        out.print(line.append(printable(check["text"])), soft_wrap=True)
+        if check["next"]:
+            out.print(f"{'':>24}next: {printable(check['next'])}", soft_wrap=True)
 
     def say(self, words: str) -> None:
         """Words for the person, to stderr."""

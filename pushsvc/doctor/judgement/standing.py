@@ -26,7 +26,7 @@ def judge_credentials(asked: Asked, claim: Claim) -> Check:
     """By a request to our own address of record through the core; its answer may be any but a new challenge."""
     name = "credentials"
     if not asked.status:
-        return failed(name, f"no answer to a request to {claim.identity}: {shown(asked.error)}", "see the core's log")
+        return failed(name, f"no answer to a request to {claim.identity}: {asked.answer}", "see the core's log")
     refused = _refused(name, asked, claim)
     if refused is not None:
         return refused
@@ -113,7 +113,7 @@ def judge_return(asked: Asked, arrived: bool, claim: Claim) -> Check:
     if arrived and asked.status and asked.status < 300:
         return ok(name, f"a request to {claim.identity} comes back to us in {asked.seconds * 1000:.0f} ms")
     if arrived:
-        text = f"a request to {claim.identity} came to us, and our answer was lost: {asked.answer or asked.error}"
+        text = f"a request to {claim.identity} came to us, and our answer was lost: {asked.answer}"
         return failed(name, text, "see the core's log: it must send answers back to where the request came from")
     if asked.status in (405, 501):
         step = "no harm, where the push to ourselves goes well"
@@ -137,9 +137,8 @@ def _astray(name: str, asked: Asked, claim: Claim) -> Check:
     if 200 <= asked.status < 300:
         step = "no harm where the user has several devices; else see where the core sends such requests"
         return warning(name, f"somebody else answered for {identity}: another device, or the core", step)
-    said = asked.answer if asked.status else shown(asked.error)
     step = "check sip.advertise, sip.listen and the firewall: the core must reach the Contact that we registered"
-    return failed(name, f"the core cannot bring requests for {identity} to us: {said}", step)
+    return failed(name, f"the core cannot bring requests for {identity} to us: {asked.answer}", step)
 
 
 @attrs.frozen
@@ -176,8 +175,7 @@ def _lost_invite(name: str, push: OwnPush, claim: Claim) -> Check:
     invite = push.invite
     if invite.status and invite.status not in (408, 500, 502, 503, 504):
         return _astray(name, invite, claim)
-    said = invite.answer if invite.status else shown(invite.error)
-    text = f"OPTIONS gets through, and an INVITE with a file offer does not: {said}"
+    text = f"OPTIONS gets through, and an INVITE with a file offer does not: {invite.answer}"
     step = "it is too large for UDP: check that the core and our sip.listen have TCP or TLS, and that it takes 64 KiB"
     return failed(name, text, step)
 

@@ -117,7 +117,7 @@ def _judge_look(look: Look, key: str, now: float) -> Check:
 def _who(look: Look, certificate: PeerCertificate | None, key: str, now: float) -> Check:
     name, took = "proxy", f"connected in {look.seconds * 1000:.0f} ms"
     if certificate is None:
-        return ok(name, f"{look.place}: {took}")
+        return ok(name, f"{look.place}: {took}{', for what is too large for UDP' if look.spare else ''}")
     wrong = _what_is_wrong(certificate, key, now)
     if wrong is not None:
         return failed(name, f"{look.place}: {wrong[0]}", wrong[1])
@@ -168,7 +168,8 @@ class Asked:
 
     @property
     def answer(self) -> str:
-        return shown(f"{self.status} {self.reason}")
+        """Status and reason, or why there is none."""
+        return shown(f"{self.status} {self.reason}" if self.status else self.error)
 
 
 def judge_options(asked: Asked, key: str) -> Check:
@@ -176,7 +177,7 @@ def judge_options(asked: Asked, key: str) -> Check:
     name = "options"
     if not asked.status:
         step = f"check port and transport in {key}, the firewalls on the way, and that the core runs"
-        return failed(name, f"no answer to OPTIONS: {shown(asked.error)}", step)
+        return failed(name, f"no answer to OPTIONS: {asked.answer}", step)
     took = f"{asked.hop} answers {asked.answer} in {asked.seconds * 1000:.0f} ms"
     if asked.status in (500, 503):
         return warning(name, took, "the core is overloaded or stopping: see its log")
