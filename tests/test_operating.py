@@ -28,7 +28,8 @@ class Operating(SynchronousTestCase):
 
     def test_every_path(self) -> None:
         """As the resources name themselves; and none that is not there."""
-        sources = [(ROOT / "pushsvc" / role / "http_api.py").read_text("utf-8") for role in ("sender", "receiver")]
+        files = ("sender/http_api.py", "receiver/http_api.py", "api/doctor.py")
+        sources = [(ROOT / "pushsvc" / file).read_text("utf-8") for file in files]
         paths = {found.partition("?")[0] for source in sources for found in re.findall(r'"""(/v1/[^\s":]+)', source)}
         told = {path.partition("?")[0] for path in re.findall(r"`[A-Z]+ (/v1/[^`]+)`", self.page)}
         self.assertEqual(told, paths | {"/v1/events"})

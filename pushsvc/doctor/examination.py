@@ -107,7 +107,7 @@ class Examination:
         if all(check.verdict is Verdict.FAILED for check in judged):
             return [*checks, skipped("options", "there is no way to the core")], False
         asked = await self._options.core(core)
-        checks.append(judge_options(asked, key))
+        checks.append(judge_options(asked, core.host, key))
         seen_as = judge_seen_as(asked.said, asked.seen_as)
         checks += [seen_as] if seen_as is not None else []
         checks += [judge_clock(asked.date, self.reactor.seconds())] if asked.status else []

@@ -8,15 +8,16 @@ from typing import Any
 import treq
 from treq.testing import StubTreq
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from pushsvc.api.doctor import DoctorPage
 from pushsvc.api.resource import ApiResource
 from pushsvc.api.site import ApiSite
 
@@ -67,6 +68,11 @@ class ApiClient:
         """Status and JSON value (None without a body)."""
         status, _, body = self.ask(method, path, **options)
         return status, json.loads(body) if body else None
+
+
+def no_doctor(role: str, clock: IReactorTime) -> DoctorPage:
+    """One that finds nothing."""
+    return DoctorPage(role, lambda: succeed([]), clock)
 
 
 @implementer(ITCPTransport)

@@ -10,7 +10,7 @@ from pushsvc.receiver.events import Events
 from pushsvc.receiver.http_api import receiver_api
 from pushsvc.receiver.policy import Caller, FileAsked
 from pushsvc.sessions import Icon
-from tests.api.client import ApiClient
+from tests.api.client import ApiClient, no_doctor
 from tests.receiver.inboxes import InboxCase
 
 LARGE = bytes(range(256)) * 500
@@ -34,6 +34,7 @@ class ApiCase(InboxCase):
             account=lambda: {"registered": False},
             obstacles=lambda: self.obstacles,
             metrics=lambda: b"pushsvc_inbox_received_total 1\n",
+            doctor=no_doctor("receiver", self.clock),
         )
         self.api = ApiClient(self, root)
 
@@ -237,4 +238,5 @@ class Others(ApiCase):
         self.assertEqual(self.get("/readyz")[0], 200)
         self.obstacles["inbox"] = "full"
         self.assertEqual(self.get("/readyz")[0], 503)
+        self.assertEqual(self.api.ask_json("POST", "/v1/doctor"), (200, {"role": "receiver", "checks": []}))
         self.assertEqual(self.api.ask("GET", "/metrics")[2], b"pushsvc_inbox_received_total 1\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pushsvc.sender.http_api import PushApi
 from pushsvc.sender.submission import Rules
-from tests.api.client import ApiClient
+from tests.api.client import ApiClient, no_doctor
 from tests.sender.dispatch_case import DispatchCase
 from tests.sender.outbox_case import ALICE
 
@@ -39,7 +39,7 @@ class ApiCase(DispatchCase):
         self.api = PushApi(
             self.outbox, self.store, self.dispatch, self.traces, self.clock, self.tokens, self.metrics, rules
         )
-        self.client = ApiClient(self, self.api.root(lambda: self.obstacles))
+        self.client = ApiClient(self, self.api.root(lambda: self.obstacles, no_doctor("sender", self.clock)))
 
     def post(self, value: Any = None, headers: dict[str, str] | None = None, **fields: Any) -> tuple[int, Any, Any]:
         """Status, header fields and JSON of the answer to a submission."""

@@ -205,6 +205,7 @@ class Watching(ApiCase):
         self.clock.advance(7)
         self.assertEqual(self.get("/healthz")[0], 200)
         self.assertEqual(self.get("/readyz")[0], 200)
+        self.assertEqual(self.client.ask_json("POST", "/v1/doctor"), (200, {"role": "sender", "checks": []}))
         status, _, body = self.client.ask("GET", "/metrics")
         self.assertEqual((status, body[:18]), (200, b"pushsvc_build_info"))
         self.assertEqual(self.metrics.counted[-1], ("queue", {"queued": 1}, 7.0))

@@ -172,15 +172,16 @@ class Asked:
         return shown(f"{self.status} {self.reason}" if self.status else self.error)
 
 
-def judge_options(asked: Asked, key: str) -> Check:
-    """Any answer shows that requests arrive: many cores have something against OPTIONS."""
+def judge_options(asked: Asked, host: str, key: str) -> Check:
+    """Of the core at `host`. Any answer shows that requests arrive: many cores have something against OPTIONS."""
     name = "options"
     if not asked.status:
         step = f"check port and transport in {key}, the firewalls on the way, and that the core runs"
         return failed(name, f"no answer to OPTIONS: {asked.answer}", step)
     took = f"{asked.hop} answers {asked.answer} in {asked.seconds * 1000:.0f} ms"
     if asked.status in (500, 503):
-        return warning(name, took, "the core is overloaded or stopping: see its log")
+        step = f"see the core's log: it is overloaded or stopping, or does not know {host} as itself (Kamailio: alias)"
+        return warning(name, took, step)
     if asked.seconds > SLOW:
         return warning(name, took, "that is slow: see the core's load, and the network in between")
     return ok(name, took)

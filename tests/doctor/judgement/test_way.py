@@ -82,7 +82,7 @@ class Answers(SynchronousTestCase):
             (Asked(200, "OK", 3.0), "warning"),
             (Asked(error="nothing came within 5 s"), "failed"),
         ):
-            self.assertEqual(judge_options(asked, KEY).verdict.value, verdict)
+            self.assertEqual(judge_options(asked, "core.example.com", KEY).verdict.value, verdict)
 
     def test_clocks(self) -> None:
         """Nonces, deadlines and certificates need them."""
