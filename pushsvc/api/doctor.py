@@ -20,7 +20,7 @@ Checks = list[dict[str, str]]
 
 
 class DoctorPage(ApiResource):
-    """/v1/doctor. `examine` begins an examination and gives its verdicts as JSON objects; it has a time limit itself.
+    """/v1/doctor: `examine` begins an examination and gives its verdicts as JSON objects; it has a time limit itself.
 
     Whoever asks while one is going on gets the verdicts of that one.
     """

@@ -15,7 +15,7 @@ from pushsvc.sender.content_store import SMALL
 from pushsvc.sender.http_api import PushApi
 from pushsvc.sender.submission import Rules
 from pushsvc.sender.submission_contents import MAX_CONTENTS
-from tests.api.client import ApiClient, RawClient
+from tests.api.client import ApiClient, RawClient, no_doctor
 from tests.sender.api_case import JSON, ApiCase
 from tests.sender.outbox_case import ALICE, BOB, NOW
 
@@ -204,7 +204,7 @@ class Streaming(ApiCase):
             self.metrics,
             Rules(max_content=1000, time_to_live=1.0),
         )
-        raw = RawClient(ApiClient(self, self.api.root(dict)).site)
+        raw = RawClient(ApiClient(self, self.api.root(dict, no_doctor("sender", self.clock))).site)
         head = f"PUT /v1/pushes HTTP/1.1\r\nHost: 127.0.0.1\r\nPush-To: {ALICE}\r\nTransfer-Encoding: chunked\r\n\r\n"
         raw.send(head.encode())
         self.assertIn(b" 413 ", raw.send(b"3e9\r\n" + bytes(1001) + b"\r\n"))
@@ -246,7 +246,7 @@ class Tokens(ApiCase):
                 for name, scopes in (("ops", ["read", "write"]), ("billing", ["write"]), ("wall", ["read"]))
             )
         )
-        self.client = ApiClient(self, self.api.root(dict), tokens=tokens)
+        self.client = ApiClient(self, self.api.root(dict, no_doctor("sender", self.clock)), tokens=tokens)
         ids = []
         for name in ("ops", "billing"):
             headers = {"Authorization": f"Bearer {name}", "Idempotency-Key": "k"}
