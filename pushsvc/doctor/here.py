@@ -21,12 +21,14 @@ from pushsvc.doctor.judgement.here import (
 )
 from pushsvc.doctor.judgement.verdicts import Check
 from pushsvc.doctor.looking import look_at
-from pushsvc.doctor.patience import side_by_side
-from pushsvc.errors import ConfigErrors, Unreachable
+from pushsvc.doctor.patience import in_time, side_by_side
+from pushsvc.errors import ConfigErrors, DeliveryError
 from pushsvc.net.locate import addresses_of
 from pushsvc.sip.hop import Hop
 from pushsvc.wiring.daemon import need_restart
 from pushsvc.wiring.network import Network
+
+NAME_SECONDS = 4.0  # for the name in sip.advertise
 
 
 @attrs.frozen
@@ -85,8 +87,9 @@ class Here:
     async def _knock(self, listener: Listener) -> Knock:
         place = self._place(listener)
         try:
-            addresses = await addresses_of(self.config.sip.advertise or listener.host, self.network.resolve)
-        except Unreachable as error:
+            resolving = addresses_of(self.config.sip.advertise or listener.host, self.network.resolve)
+            addresses = await in_time(resolving, NAME_SECONDS, self.reactor, "its name was not looked up in time")
+        except DeliveryError as error:
             return Knock(listener, place, error.reason)
         look = await look_at(Hop("tcp", addresses[0], listener.port), self.reactor, self.network.tls)
         if look.trouble is None:

@@ -195,6 +195,10 @@ class OwnPushes:
         taking.addErrback(self._bug, invitation)
 
     async def _taken(self, invitation: Invitation) -> None:
+        (line,) = invitation.lines
+        if line.problem is not None or line.refused:
+            invitation.refuse(488, [("Warning", sdp.warning("pushsvc", invitation.lines))])
+            return
         if not await invitation.reserve(invitation.lines):
             return
         wanted = Wanted(lambda type: type == TYPE, _no_inbox, len(TEXT), len(TEXT))

@@ -65,7 +65,7 @@ def unreachable(failure: CommandFailed, place: str, role: str) -> Json:
 
 def check_file(file: Path, role: str) -> list[Json]:
     """The configuration, who may change it, and whether its addresses are free."""
-    checks = list(_modes(file, "644", stat.S_IWGRP | stat.S_IWOTH, "configuration", "can be changed by others"))
+    checks = list(_modes(file, "644", stat.S_IWOTH, "configuration", "can be changed by anybody"))
     try:
         config: Config = LOADERS[role](file)
     except ConfigErrors as found:

@@ -13,6 +13,7 @@ from pushsvc.doctor.own_push import TEXT, OwnPushes
 from pushsvc.errors import Refused
 from pushsvc.sessions import Invitation
 from tests.agents import Agent, Octets
+from tests.conversations.case import rewrite
 from tests.doctor.case import HERE, DoctorCase
 
 MALLORY = "192.0.2.66"
@@ -66,6 +67,16 @@ class Strangers(DoctorCase):
         self.net.run(self.pushing)
         self.assert_declined(self.dial(awaited))
         self.assertEqual(list(Path(self.receiving.inbox.directory).rglob("*")), [])
+        self.assert_nothing_left()
+
+    def test_an_offer_that_cannot_be_used(self) -> None:
+        """Something on the way has changed it."""
+        awaited = self.awaiting()
+        rewrite(self.mallory, lambda body: body.replace(b"a=path:", b"a=pfad:"))
+        with self.assertRaises(Refused) as caught:
+            self.net.run(self.dial(awaited))
+        self.assertEqual(caught.exception.status, 488)
+        self.net.run(self.pushing)
         self.assert_nothing_left()
 
     def test_more_than_the_test_has_is_refused(self) -> None:

@@ -224,7 +224,7 @@ class Alone(DoctorCase):
 
     def test_a_file_that_others_can_change(self) -> None:
         self.file(self.listens + self.api(), mode=0o666)
-        self.assert_told("can be changed by others", "chmod 644")
+        self.assert_told("can be changed by anybody", "chmod 644")
 
     def test_a_secret_that_others_can_read(self) -> None:
         (self.folder / "password").write_text("s3cret")

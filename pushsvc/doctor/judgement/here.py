@@ -75,8 +75,9 @@ def judge_own_certificate(found: OwnCertificate, now: float) -> Check:
         return warning(name, text, "set tls.certificate and tls.private_key, from an authority that the core knows")
     if found.configured and left < SOON:
         return warning(name, f"our certificate ends in {days(left)}", "renew tls.certificate, then send HUP")
-    whose = "our certificate" if found.configured else "self-signed, peers compare its fingerprint;"
-    return ok(name, f"{whose} is good for {days(left)}" if found.configured else f"{whose} good for {days(left)}")
+    if not found.configured:
+        return ok(name, f"self-signed, peers compare its fingerprint; good for {days(left)}")
+    return ok(name, f"our certificate is good for {days(left)}")
 
 
 def judge_listeners(listeners: Sequence[Listener], core: Sequence[str], *, receives: bool, relayed: bool) -> Check:

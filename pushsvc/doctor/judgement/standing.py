@@ -32,6 +32,8 @@ def judge_credentials(asked: Asked, claim: Claim) -> Check:
         return refused
     if asked.proved:
         return ok(name, f"the core believes that we are {claim.identity}")
+    if asked.status >= 500:
+        return skipped(name, f"the core did not come to asking for them: {asked.answer}", "see the core's log")
     return ok(name, f"the core asks {claim.identity} for no credentials")
 
 

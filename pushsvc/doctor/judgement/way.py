@@ -36,7 +36,7 @@ def judge_steps(uri: str, key: str, steps: Sequence[Step], failure: str) -> list
     checks = [_step(step) for step in steps]
     if failure:
         hint = f"check the name in {key}, and this machine's name servers (/etc/resolv.conf)"
-        return [check for check in checks if check.text not in failure] + [failed(name, shown(failure), hint)]
+        return [*checks, failed(name, shown(failure), hint)]
     return checks or [skipped(name, f"{uri} has a literal address")]
 
 
@@ -45,7 +45,7 @@ def _step(step: Step) -> Check:
     if step.error:
         return warning("dns", shown(f"{what}: {step.error}"), "check the name servers of this machine")
     if not step.found:
-        return ok("dns", f"{what}: no records" if step.kind != "address" else f"{what}: none")
+        return ok("dns", f"{what}: none")
     kept = "" if step.lives is None else f" (asked again in {step.lives:.0f} s)"
     return ok("dns", shown(f"{what}: {', '.join(step.found)}{kept}"))
 

@@ -33,6 +33,7 @@ class Credentials(SynchronousTestCase):
     def test_what_else_is_answered_shows_that_we_are_believed(self) -> None:
         for status in (200, 404, 480, 486, 503):
             self.assertEqual(judge_credentials(Asked(status, "x", proved=True), ALICE).verdict, Verdict.OK)
+        self.assertEqual(judge_credentials(Asked(503, "Service Unavailable"), ALICE).verdict, Verdict.SKIPPED)
         self.assertIn("no credentials", judge_credentials(Asked(200, "OK"), ALICE).text)
         self.assertEqual(judge_credentials(Asked(error="nothing came"), ALICE).verdict, Verdict.FAILED)
 

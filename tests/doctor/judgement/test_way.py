@@ -30,7 +30,7 @@ class Steps(SynchronousTestCase):
         self.assertEqual(
             [check.text for check in judge_steps("example.com", KEY, steps, "")],
             [
-                "NAPTR example.com: no records",
+                "NAPTR example.com: none",
                 "SRV _sip._tcp.example.com: a:5060 (asked again in 300 s)",
                 "address a: 192.0.2.1",
             ],
