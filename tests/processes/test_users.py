@@ -36,10 +36,10 @@ class Asked(LabCase):
         return attempt
 
     def test_the_right_password(self) -> None:
-        """A large file over MSRP, a small one by MESSAGE, two hundred at once: all in, under the user's name."""
+        """A large file over MSRP, a small one by MESSAGE, 150 others at once: all in, under the user's name."""
         secret = self.secret("wörd of push")
         lab = self.begin(secret, secret)
-        contents = [os.urandom(MIB), b"small", *(os.urandom(5000 + number) for number in range(200))]
+        contents = [os.urandom(MIB), b"small", *(os.urandom(5000 + number) for number in range(150))]
         ids = [self.submit(lab, octets) for octets in contents]
         pushes = [self.final(lab, push_id, 90.0) for push_id in ids]
         self.assertEqual({push["state"] for push in pushes}, {"delivered"})
