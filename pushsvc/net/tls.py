@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
 from pushsvc.net.identity import Identity
+from pushsvc.net.key_log import KeyLog
 from pushsvc.net.locate import is_address
 from pushsvc.net.tls_transport import Side, TlsFactory
 
@@ -140,7 +141,8 @@ class Tls:
 
     `ask_client` asks for a client certificate (never insisting on its chain: the session description
     decides), `insist` refuses a client that has none. `authority` is a PEM file, or None for the
-    platform's trust. Making one raises OSError or ValueError where that file cannot be used.
+    platform's trust. `key_log` gets the keys of every connection. Making one raises OSError or ValueError where the
+    authority's file cannot be used.
     """
 
     def __init__(
@@ -151,7 +153,9 @@ class Tls:
         insist: bool = False,
         min_version: str = "1.2",
         authority: str | None = None,
+        key_log: KeyLog | None = None,
     ) -> None:
+        self._key_log = key_log
         self.insists = ask_client and insist
         self._asking = (SSL.VERIFY_PEER if ask_client else SSL.VERIFY_NONE) | (
             SSL.VERIFY_FAIL_IF_NO_PEER_CERT if self.insists else 0
@@ -234,6 +238,8 @@ class Tls:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         self.identity.equip(context)
         context.set_verify(asking, judge)
+        if self._key_log is not None:
+            context.set_keylog_callback(self._key_log.write)
         return context
 
     def _trusting(self) -> SSL.Context:

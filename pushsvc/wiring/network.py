@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from pushsvc.config import NotPermitted
 from pushsvc.config.shared import ClientCertificate, Config, Setup
 from pushsvc.config.values import Listen
 from pushsvc.digest import Account
 from pushsvc.errors import ConfigError, ConfigErrors
 from pushsvc.machine import Tokens
 from pushsvc.net.identity import Identity, load_identity, self_signed
+from pushsvc.net.key_log import KeyLog
 from pushsvc.net.locate import Locator, resolve_with
 from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_relay import Relay
@@ -43,6 +47,9 @@ class Product:
     report_timeout: float = 60.0
 
 
+KEY_LOG_VARIABLE = "SSLKEYLOGFILE"  # what curl, browsers and Python call it, too
+
+
 class Network:
     """Everything that has a socket but the API. `listen` opens it, `close` ends it.
 
@@ -59,6 +66,13 @@ class Network:
                 "SIP on {listen} is not encrypted: who can change it on its way can change fingerprints of MSRP peers",
                 listen=str(listen),
             )
+        self._key_log = key_log_of(os.environ)
+        if self._key_log is not None:  # an error, so that no log level hides it
+            self.log.error(
+                "TLS session keys go to {file}: who reads that file reads every push; unset {variable} when done",
+                file=str(self._key_log.path),
+                variable=KEY_LOG_VARIABLE,
+            )
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
@@ -66,7 +80,7 @@ class Network:
         self.lookup = lookup = system_lookup(reactor)
         locator = Locator(resolve, lookup, self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
-        self.tls = tls_of(config, self.identity)
+        self.tls = tls_of(config, self.identity, self._key_log)
         advertise = advertised(config, config.sip.listen)
         self.authentication = Authentication(self.tokens)
         domain = TrustDomain(config.sip.trusted_peers, self.authentication)
@@ -114,7 +128,8 @@ class Network:
     def close(self) -> Deferred[Any]:
         """Close every listener and connection; fires when the last replies are out."""
         closing = [self.agent.stop(), *self.msrp.stop_listening(), self.msrp.stop()]
-        return gatherResults(closing, consumeErrors=True)
+        closed = gatherResults(closing, consumeErrors=True)
+        return closed if self._key_log is None else closed.addBoth(_passed_by, self._key_log.close)
 
     def renew(self, config: Config, tls: Tls) -> None:
         """Present this certificate, trust those authorities, be that account from now on; what is up stays as it is."""
@@ -134,6 +149,11 @@ class Network:
         return not transports or "tls" in transports or self._config.msrp.relay is not None
 
 
+def _passed_by(result: Any, call: Callable[[], None]) -> Any:
+    call()
+    return result
+
+
 def identity_of(config: Config, now: float) -> Identity:
     """The configured certificate, or one of our own. Raises OSError, ValueError."""
     if config.tls.certificate is not None and config.tls.private_key is not None:
@@ -141,7 +161,18 @@ def identity_of(config: Config, now: float) -> Identity:
     return self_signed(config.state_dir / "tls", advertised(config, config.msrp.listen) or "localhost", now)
 
 
-def tls_of(config: Config, identity: Identity) -> Tls:
+def key_log_of(environ: Mapping[str, str]) -> KeyLog | None:
+    """Where the environment wants TLS keys written. Raises ConfigErrors: who asked for keys should not miss them."""
+    name = environ.get(KEY_LOG_VARIABLE)
+    if not name:
+        return None
+    try:
+        return KeyLog.open(Path(name).absolute())
+    except OSError as error:
+        kind = NotPermitted if isinstance(error, PermissionError) else ConfigError
+        hint = "name a file that only this user can read, or unset the variable"
+        raise ConfigErrors([kind("environment", KEY_LOG_VARIABLE, f"{name}: {error.strerror}", hint)]) from error
+def tls_of(config: Config, identity: Identity, key_log: KeyLog | None = None) -> Tls:
     """The section [tls]. Raises OSError or ValueError where its authorities cannot be used."""
     return Tls(
         identity,
@@ -149,6 +180,7 @@ def tls_of(config: Config, identity: Identity) -> Tls:
         insist=config.tls.client_certificate is ClientCertificate.REQUIRED,
         min_version=config.tls.min_version.value,
         authority=str(config.tls.ca) if config.tls.ca is not None else None,
+        key_log=key_log,
     )
 
 

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 from twisted.internet.interfaces import IReactorPluggableNameResolver
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from pushsvc.config import NotPermitted
 from pushsvc.config.receiver import ReceiverConfig
 from pushsvc.config.shared import Msrp, Sip, Tls
 from pushsvc.config.values import Listen, Secret
 from pushsvc.digest import Account
-from pushsvc.errors import ConfigErrors
+from pushsvc.errors import ConfigError, ConfigErrors
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.observer import Observers
@@ -62,6 +66,37 @@ class TheNetworkSide(SynchronousTestCase):
             with capturedLogs() as events:
                 self.network(sip=Sip(listen=listen))
             self.assertEqual([event["listen"] for event in events if "listen" in event], warned)
+
+    def test_the_environment_can_ask_for_tls_keys(self) -> None:
+        """Loudly: at a level that nothing hides, since everything can be read then."""
+        path = Path(self.mktemp())
+        with self.environment(SSLKEYLOGFILE=str(path)), capturedLogs() as events:
+            network = self.network()
+        self.successResultOf(network.close())
+        (warning,) = [event for event in events if event["log_level"] is LogLevel.error]
+        self.assertEqual((warning["file"], path.read_bytes()), (str(path.absolute()), b""))
+
+    def test_keys_that_cannot_be_written_are_a_mistake_of_the_configuration(self) -> None:
+        """Told before anything listens, with the variable's name; a file that others can read is not permitted."""
+        open_to_all = Path(self.mktemp())
+        open_to_all.touch(mode=0o644)
+        open_to_all.chmod(0o644)
+        for path, kind in (("/nowhere/keys", ConfigError), (str(open_to_all), NotPermitted)):
+            with self.environment(SSLKEYLOGFILE=path), self.assertRaises(ConfigErrors) as caught:
+                self.network()
+            (error,) = caught.exception.errors
+            self.assertIs(type(error), kind)
+            self.assertIn(f"environment: SSLKEYLOGFILE: {path}: ", str(error))
+
+    @contextlib.contextmanager
+    def environment(self, **variables: str) -> Iterator[None]:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     def test_an_advertised_host_is_used_everywhere(self) -> None:
         network = self.network(
