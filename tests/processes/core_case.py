@@ -8,13 +8,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
-
-from pushsvc.pushctl.core import DOMAIN, Core, kamailio
+from pushsvc.pushctl.core import DOMAIN, Core
 from pushsvc.pushctl.daemon import Daemon
-from pushsvc.pushctl.exits import CommandFailed
 from pushsvc.pushctl.lab import Lab
-from tests.processes.pushing import LabCase, sha256, until
+from tests.processes.pushing import LabCase, need_core, sha256, until
 
 MIB = 1 << 20
 BUSY = Path(__file__).with_name("busy.cfg")
@@ -26,10 +23,7 @@ class CoreCase(LabCase):
     """Skipped where there is no Kamailio."""
 
     def setUp(self) -> None:
-        try:
-            kamailio()
-        except CommandFailed as missing:
-            raise SkipTest(str(missing)) from None
+        need_core()
 
     def begin(self, core: str, **sender: str) -> Lab:
         return self.lab({"sender": toml_keys(sender)}, core=core)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from pushsvc.pushctl.client import Body
+from pushsvc.pushctl.core import kamailio
 from pushsvc.pushctl.daemon import Role
+from pushsvc.pushctl.exits import CommandFailed
 from pushsvc.pushctl.lab import Lab
 
 PATIENCE = 30.0  # seconds: a machine that does other work as well
@@ -20,6 +22,14 @@ LOOK_EVERY = 0.05
 FINAL = ("delivered", "accepted", "rejected", "undeliverable", "expired", "cancelled", "partial")
 
 Result = TypeVar("Result")
+
+
+def need_core() -> None:
+    """Raises SkipTest where there is no Kamailio."""
+    try:
+        kamailio()
+    except CommandFailed as missing:
+        raise SkipTest(str(missing)) from None
 
 
 def until(look: Callable[[], Result | None], what: str, patience: float = PATIENCE) -> Result:
@@ -36,14 +46,27 @@ def until(look: Callable[[], Result | None], what: str, patience: float = PATIEN
 class LabCase(SynchronousTestCase):
     """A lab that is stopped whatever happens."""
 
-    def lab(self, settings: Mapping[Role, Mapping[str, str]] | None = None, core: str | None = None) -> Lab:
-        lab = self.prepared(settings, core)
+    def lab(
+        self,
+        settings: Mapping[Role, Mapping[str, str]] | None = None,
+        core: str | None = None,
+        algorithm: str = "SHA-256",
+    ) -> Lab:
+        """One that runs; `algorithm` is that of its core's challenges."""
+        lab = self.prepared(settings, core, algorithm)
         lab.start()
         return lab
 
-    def prepared(self, settings: Mapping[Role, Mapping[str, str]] | None = None, core: str | None = None) -> Lab:
+    def prepared(
+        self,
+        settings: Mapping[Role, Mapping[str, str]] | None = None,
+        core: str | None = None,
+        algorithm: str = "SHA-256",
+    ) -> Lab:
         """One that was not started yet."""
         lab = Lab(Path(self.mktemp()), settings=settings, core=core)
+        if lab.core is not None:
+            lab.core.algorithm = algorithm
         self.addCleanup(lab.__exit__, None, None, None)
         return lab
 
