@@ -13,6 +13,7 @@ REASONS = {
     200: "OK",
     401: "Unauthorized",
     404: "Not Found",
+    415: "Unsupported Media Type",
     480: "Temporarily Unavailable",
     486: "Busy Here",
     487: "Request Terminated",

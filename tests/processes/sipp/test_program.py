@@ -24,7 +24,9 @@ class Judged(SippCase):
 
     def test_every_kind_of_check(self) -> None:
         """True ones pass; each false one is a complaint."""
-        answer = Scenario("answer").expect("OPTIONS").reply(200, "Allow: OPTIONS", content="a=one\n", tag="2", again=False)
+        answer = (
+            Scenario("answer").expect("OPTIONS").reply(200, "Allow: OPTIONS", content="a=one\n", tag="2", again=False)
+        )
         true = (header("Allow", "^ *OPTIONS"), body("a=one"), without("Contact"))
         false = (header("Allow", "INVITE"), header("Contact", "."), body("a=two"), without("Allow"))
         verdicts = []
