@@ -1,21 +1,25 @@
-# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make soak`, `make check`, `make bench`, `make floods`, `make docs`.
+# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make wire`, `make soak`, `make check`, `make bench`, `make floods`, `make docs`.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300
-PEERS  := kamailio kamailio-tls-modules
+# Programs that others have written, to test against, and the packages that have them.
+PEERS  := kamailio sipp baresip
+PEERS_PACKAGES := kamailio kamailio-tls-modules sip-tester baresip-core
+missing = $(strip $(foreach program,$(1),$(if $(shell PATH="$$PATH:/usr/sbin" command -v $(program) 2>/dev/null),,$(program))))
 # The checkout in use is the one under test, whatever the shell around it had set.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test soak check bench floods docs clean
+.PHONY: help demo test wire soak check bench floods docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo [FILE=path | SIZE=64M]   push a real file between two real daemons on loopback'
 	@echo 'make test                          every test'
+	@echo 'make wire                          real daemons and peers, captured, decrypted and judged by Wireshark'
 	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
@@ -28,6 +32,9 @@ demo: $(VENV)/.has-test
 
 test: $(VENV)/.has-test $(VENV)/.has-peers
 	@$(BIN)/python -m tests
+
+wire: $(VENV)/.has-test $(VENV)/.has-peers $(VENV)/.has-wire
+	@$(BIN)/python -m tests.capture $(ONLY)
 
 soak: $(VENV)/.has-test
 	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-9999)
@@ -57,10 +64,20 @@ $(VENV)/.has-%: setup.cfg pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --editable '.[$*]' --config-settings editable_mode=compat
 	@touch $@
 
-# Real peers to test against, where they can be had: a test that misses one is skipped, which CI does not accept.
-$(VENV)/.has-peers: | $(BIN)/pip
-	@if command -v kamailio >/dev/null; then :; elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then $(APT) update && $(APT) install $(PEERS); fi
+# What is missing is installed where it can be had, also when it was there before: a test that misses a program is
+# skipped, which CI does not accept.
+install = if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then $(APT) update && $(APT) install $(1); \
+	else echo 'not installed: $(2)' >&2; fi
+
+$(VENV)/.has-peers: $(if $(call missing,$(PEERS)),again) | $(BIN)/pip
+	@$(if $(call missing,$(PEERS)),$(call install,$(PEERS_PACKAGES),$(call missing,$(PEERS))))
 	@touch $@
+
+$(VENV)/.has-wire: $(if $(call missing,tshark),again) | $(BIN)/pip
+	@$(if $(call missing,tshark),$(call install,tshark,tshark))
+	@touch $@
+
+.PHONY: again
 
 # Debian ships Python without the part of venv that brings pip: where that is missing and we may, it is installed.
 $(BIN)/pip:
