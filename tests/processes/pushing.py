@@ -21,6 +21,8 @@ PATIENCE = 30.0  # seconds: a machine that does other work as well
 LOOK_EVERY = 0.05
 FINAL = ("delivered", "accepted", "rejected", "undeliverable", "expired", "cancelled", "partial")
 
+TEXT_ONLY = "PUSHSVC_TEXT_ONLY"  # in the environment: contents are text, since Wireshark reads no others in MSRP
+
 Result = TypeVar("Result")
 
 
@@ -105,6 +107,11 @@ class LabCase(SynchronousTestCase):
             self.assertEqual(sha256(Path(entry["path"]).read_bytes()), entry["sha256"])
         files = os.listdir(lab.receiver.state / "inbox" / "tmp")
         self.assertEqual(files, [], "a half file was left")
+
+
+def made_up(size: int) -> bytes:
+    """Octets that nobody has seen before, all of them printable where that is asked for."""
+    return os.urandom(size // 2 + 1).hex().encode()[:size] if TEXT_ONLY in os.environ else os.urandom(size)
 
 
 def json_of(octets: bytes) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 from pushsvc.pushctl.core import DOMAIN
 from pushsvc.pushctl.lab import PASSWORDS, USERS
 from tests.processes.core_case import MIB, SOON, CoreCase, registers
-from tests.processes.pushing import sha256, until
+from tests.processes.pushing import made_up, sha256, until
 
 
 class Through(CoreCase):
@@ -16,18 +15,18 @@ class Through(CoreCase):
 
     def test_over_udp_and_what_is_large_over_tcp(self) -> None:
         """REGISTER and BYE go by datagram, the INVITE with its offer does not fit (RFC 3261 §18.1.1)."""
-        self.assert_pushed(self.begin("udp"), os.urandom(5 * MIB))
+        self.assert_pushed(self.begin("udp"), made_up(5 * MIB))
 
     def test_over_tls(self) -> None:
         """Both ways: the core calls the receiver over TLS as well, and each proves who it is."""
-        self.assert_pushed(self.begin("tls"), os.urandom(5 * MIB))
+        self.assert_pushed(self.begin("tls"), made_up(5 * MIB))
 
     def test_over_tcp(self) -> None:
         """Large, small, and two hundred at once, none twice; who is unknown, and who is away."""
         lab = self.begin("tcp")
-        self.assert_pushed(lab, os.urandom(5 * MIB))
+        self.assert_pushed(lab, made_up(5 * MIB))
         self.assert_pushed(lab, b"short")
-        contents = [b"%d " % number + os.urandom(2000) for number in range(200)]
+        contents = [b"%d " % number + made_up(2000) for number in range(200)]
         ids = [self.submit(lab, octets, f"{number}.bin") for number, octets in enumerate(contents)]
         unknown = self.submit(lab, b"short", Push_To=f"sip:nobody@{DOMAIN}")
         away = self.submit(lab, b"short", Push_To=f"sip:bob@{DOMAIN}")
@@ -65,7 +64,7 @@ class Through(CoreCase):
         assert lab.core is not None
         before = registers(lab.receiver)
         lab.core.stop()
-        contents = [os.urandom(MIB // 20) for _ in range(20)]
+        contents = [made_up(MIB // 20) for _ in range(20)]
         ids = [self.submit(lab, octets, f"{number}.bin") for number, octets in enumerate(contents)]
         for push_id in ids:
             self.waiting(lab, push_id)

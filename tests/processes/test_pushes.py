@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 import signal
 from pathlib import Path
 
 from pushsvc.pushctl.client import Body
 from pushsvc.pushctl.submission import json_body
-from tests.processes.pushing import LabCase, json_of, sha256, until
+from tests.processes.pushing import LabCase, json_of, made_up, sha256, until
 
 MIB = 1 << 20
 
@@ -20,7 +19,7 @@ class Pushing(LabCase):
     def test_a_file_arrives_and_its_ladder_can_be_read(self) -> None:
         """[R-FLOW-8] [R-FLOW-9] [F-01]"""
         lab = self.lab()
-        octets = os.urandom(3 * MIB)
+        octets = made_up(3 * MIB)
         push_id = self.submit(lab, octets, "picture.bin")
         push = self.final(lab, push_id)
         self.assertEqual(push["state"], "delivered", push)
@@ -34,7 +33,7 @@ class Pushing(LabCase):
     def test_three_files_in_one_invite(self) -> None:
         """[R-PSA-EST-10] Multipart in, three media lines out, three entries in the inbox."""
         lab = self.lab()
-        contents = [os.urandom(size) for size in (200_000, 70_000, 5000)]
+        contents = [made_up(size) for size in (200_000, 70_000, 5000)]
         push_id = json_of(lab.sender.api.request("POST", "/v1/pushes", _multipart(lab.receiver.uri, contents)))["id"]
         push = self.final(lab, push_id)
         self.assertEqual(push["state"], "delivered", push)
@@ -47,7 +46,7 @@ class Pushing(LabCase):
     def test_a_picture_of_a_text(self) -> None:
         """[R-PSA-EST-8] [F-13] However small the content is: an icon makes a session of it, and comes out as it was."""
         lab = self.lab()
-        icon = os.urandom(16_000)
+        icon = made_up(16_000)
         content = {"text": "Gate 3", "icon": {"type": "image/png", "base64": base64.b64encode(icon).decode()}}
         body = json_body({"to": [lab.receiver.uri], "content": content})
         push = self.final(lab, json_of(lab.sender.api.request("POST", "/v1/pushes", body))["id"])
@@ -60,7 +59,7 @@ class Pushing(LabCase):
         """Both daemons listen on nothing but TLS: INVITE, ACK and BYE each way find it, MESSAGE too; also as sips:."""
         settings = {"sip.listen": '["tls:127.0.0.1:0"]'}
         lab = self.lab({"sender": settings, "receiver": settings})
-        large, small = os.urandom(MIB), b"short"
+        large, small = made_up(MIB), b"short"
         self.assertIn(";transport=tls", lab.receiver.uri)
         secure = lab.receiver.uri.replace("sip:", "sips:").replace(";transport=tls", "")
         pushes = [self.submit(lab, large), self.submit(lab, small), self.submit(lab, large[1:], Push_To=secure)]
@@ -82,7 +81,7 @@ class Pushing(LabCase):
 
     def test_a_hundred_pushes_at_once(self) -> None:
         lab = self.lab()
-        contents = [b"%d " % number + os.urandom(2000) for number in range(100)]
+        contents = [b"%d " % number + made_up(2000) for number in range(100)]
         ids = [self.submit(lab, octets, f"{number}.bin") for number, octets in enumerate(contents)]
         states = {self.final(lab, push_id)["state"] for push_id in ids}
         self.assertEqual(states, {"delivered"})
@@ -106,7 +105,7 @@ class Pushing(LabCase):
     def test_term_finishes_what_runs(self) -> None:
         """A restart of the receiver in the middle of a transfer costs nobody a second try."""
         lab = self.lab()
-        octets = os.urandom(64 * MIB)
+        octets = made_up(64 * MIB)
         push_id = self.submit(lab, octets)
         until(lambda: self.push_of(lab, push_id)["recipients"][0]["progress"]["sent"], "the transfer has begun")
         self.assertIn(lab.receiver.stop(), (0, -signal.SIGTERM))
@@ -124,7 +123,7 @@ class Killing(LabCase):
 
     def begin(self) -> tuple[str, bytes]:
         self.system = self.lab({**self.RETRY, "receiver": {}})
-        octets = os.urandom(self.SIZE)
+        octets = made_up(self.SIZE)
         push_id = self.submit(self.system, octets)
         until(self.moving(push_id), "the transfer has begun")
         return push_id, octets

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from pushsvc.pushctl.certificates import Authority
 from pushsvc.pushctl.daemon import Role
 from pushsvc.pushctl.lab import Lab
-from tests.processes.pushing import LabCase, until
+from tests.processes.pushing import LabCase, made_up, until
 from tests.processes.second_kamailio import HOST, program, started
 
 PASSWORD = "relay-secret"
@@ -57,7 +56,7 @@ class Relayed(LabCase):
     def delivered(self, *relayed: Role) -> str:
         """A large push arrives; gives its ladder."""
         lab = self.lab(self.settings(*relayed))
-        octets = os.urandom(5 * MIB)
+        octets = made_up(5 * MIB)
         push_id = self.submit(lab, octets)
         push = self.final(lab, push_id)
         self.assertEqual(push["state"], "delivered", push)

@@ -1,0 +1,95 @@
+"""Runs tests with real processes while all of loopback is captured: `python -m tests.capture [TEST...]`.
+
+TLS is decrypted with the keys that the daemons write (SSLKEYLOGFILE). Each test has a capture of its own, which is kept
+below var/wire when there is a finding. Exit 0: the tests passed, and Wireshark has nothing to say.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.runner import TestLoader
+
+from tests.capture import loopback
+from tests.capture.judge import judge, msrp_findings, sip_findings
+from tests.capture.wireshark import NotThere, Recording
+from tests.processes.pushing import TEXT_ONLY
+
+KEPT = Path("var/wire")
+# What must be found, so that nothing found means something.
+BROKEN_SIP = (
+    b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\r\nContent-Length: many\r\nCSeq: x OPTIONS\r\n\r\n"
+)
+BROKEN_MSRP = b"MSRP a1b2c3d4 SEND\r\nTo-Path: msrp://a:1/x;tcp\r\nFrom-Path\r\n\r\nstray"
+
+
+def main(names: list[str]) -> int:
+    """Exit status."""
+    loopback.go_apart("-m", "tests.capture", *names)
+    if loopback.is_apart():
+        loopback.bring_up()
+    else:
+        sys.stdout.write("no network namespace of our own is permitted: whoever speaks on loopback is judged, too\n")
+    try:
+        for found in (sip_findings([BROKEN_SIP]), msrp_findings([BROKEN_MSRP])):
+            assert found, "Wireshark finds nothing in what is broken"
+        return _judged(list(_tests(names or ["tests.processes"])))
+    except NotThere as missing:
+        sys.stdout.write(f"{missing}\n")
+        return 2
+
+
+def _judged(tests: list[str]) -> int:
+    total: Counter[str] = Counter()
+    failed, findings = [], 0
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for test in tests:
+        capture, keys = KEPT / f"{test}.pcapng", KEPT / f"{test}.keys"
+        for former in (capture, keys):
+            former.unlink(missing_ok=True)
+        keys.touch(mode=0o600)
+        recording = Recording(capture)
+        recording.start()
+        environment = {**os.environ, "SSLKEYLOGFILE": str(keys.absolute()), TEXT_ONLY: "1", "CI": "true"}
+        run = subprocess.run([sys.executable, "-m", "tests", test], env=environment, capture_output=True, check=False)
+        lost = recording.stop()
+        verdict = judge(capture, keys)
+        if lost:
+            verdict.findings.append(f"the capture has lost {lost} packets")
+        if run.returncode:
+            failed.append(test)
+            sys.stdout.buffer.write(run.stdout)
+        total += verdict.seen
+        findings += len(verdict.findings)
+        sys.stdout.write(f"{test}: {_counted(verdict.seen)}, {len(verdict.findings)} findings\n")
+        for finding in verdict.findings:
+            sys.stdout.write(f"    {finding}\n")
+        if not verdict.findings:
+            capture.unlink()
+            keys.unlink()
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(tests)} tests, {len(failed)} failed; {_counted(total)}, {findings} findings\n")
+    return 1 if failed or findings or not total["SIP messages"] else 0
+
+
+def _counted(seen: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in seen.items())
+
+
+def _tests(names: list[str]) -> Iterator[str]:
+    waiting = [TestLoader().loadByNames(names, recurse=True)]
+    while waiting:
+        each = waiting.pop(0)
+        if hasattr(each, "_tests"):
+            waiting[:0] = each._tests
+        else:
+            yield each.id()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
