@@ -17,8 +17,10 @@ from tests.capture.wireshark import dissected, fields, followed
 
 WARNING = 0x600000  # of Wireshark's severities: warnings, errors, and the like
 EXPERT = ("_ws.expert.severity", "_ws.expert.message", "_ws.malformed")
-START_LINES = re.compile(rb"^(?:[A-Z]+ sips?:[^ \r\n]+ SIP/2\.0|SIP/2\.0 \d{3} [^\r\n]*)\r\n", re.MULTILINE)
+START_LINE = re.compile(rb"(?:[A-Z]+ sips?:[^ \r\n]+ SIP/2\.0|SIP/2\.0 \d{3} [^\r\n]*)\r\n")
+LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE)
 FRAME = re.compile(rb"MSRP ([^ \r\n]+) [A-Z0-9]")
+NO_QUOTE = "!icmp"  # "nobody listens there" quotes the beginning of the datagram that it is about
 TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -52,7 +54,7 @@ def judge(capture: Path, keys: Path) -> Verdict:
             verdict.seen["TLS connections"] += 1
             stream.kind = f"{inner} over tls" if inner else stream.kind
     messages = len(datagrams) + sum(
-        len(START_LINES.findall(side))
+        sum(1 for _ in messages_of(side, verdict.findings))
         for number, stream in streams.items()
         if stream.kind.startswith("sip")
         for side in said[number]
@@ -69,6 +71,20 @@ def judge(capture: Path, keys: Path) -> Verdict:
     verdict.seen["MSRP frames"] = len(frames)
     verdict.findings += msrp_findings(frames)
     return verdict
+
+
+def messages_of(octets: bytes, findings: list[str]) -> Iterator[bytes]:
+    """The SIP messages that one side of a stream has said, keep-alives left out; else as `frames_of`."""
+    while octets := octets.lstrip(b"\r\n"):
+        head, end, rest = octets.partition(b"\r\n\r\n")
+        length = LENGTH.search(head)
+        if not START_LINE.match(octets) or length is None:
+            findings.append(f"no SIP message: {octets[:60]!r}")
+            return
+        if not end or len(rest) < int(length[1]):
+            return
+        yield head + end + rest[: int(length[1])]
+        octets = rest[int(length[1]) :]
 
 
 def frames_of(octets: bytes, findings: list[str]) -> Iterator[bytes]:
@@ -109,7 +125,7 @@ def _streams(capture: Path) -> tuple[dict[int, Stream], list[tuple[int, int]]]:
     streams: dict[int, Stream] = {}
     datagrams = []
     names = ("tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.payload", "udp.srcport", "udp.dstport", "udp.payload")
-    first = "(tcp.len > 0 && tcp.seq == 1) || udp"
+    first = f"((tcp.len > 0 && tcp.seq == 1) || udp) && {NO_QUOTE}"
     for number, source, target, begin, from_port, to_port, datagram in fields(capture, first, names):
         if not number:
             if _kind_of(bytes.fromhex(datagram)) == "sip":
@@ -126,7 +142,7 @@ def _kind_of(*beginnings: bytes) -> str:
             return "tls"
         if FRAME.match(octets):
             return "msrp"
-        if START_LINES.search(octets[:4096]):
+        if START_LINE.match(octets.lstrip(b"\r\n")):
             return "sip"
     return ""
 
@@ -141,8 +157,9 @@ def _sip_findings(
     """Of every packet that has SIP in it, and every malformed one; and whether all of it was taken for SIP."""
     arguments = [*keyed, *_decoding(streams, datagrams)]
     names = ("frame.number", "sip.Request-Line", "sip.Status-Line", *EXPERT)
+    wanted = f"(sip || _ws.malformed) && {NO_QUOTE}"
     taken = 0
-    for number, requests, statuses, *expert in fields(capture, "sip || _ws.malformed", names, *arguments):
+    for number, requests, statuses, *expert in fields(capture, wanted, names, *arguments):
         lines = [line for each in (requests, statuses) if each for line in each.split("|")]
         taken += len(lines)
         what = _complaint(*expert)
