@@ -1,11 +1,13 @@
 """Runs tests with real processes while all of loopback is captured: `python -m tests.capture [TEST...]`.
 
 TLS is decrypted with the keys that the daemons write (SSLKEYLOGFILE). Each test has a capture of its own, which is kept
-below var/wire when there is a finding. Exit 0: the tests passed, and Wireshark has nothing to say.
+below var/wire when there is a finding, or the test has failed.
+Exit 0: the tests passed, and Wireshark has nothing to say.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from pathlib import Path
 from twisted.trial.runner import TestLoader
 
 from tests.capture import loopback
-from tests.capture.judge import judge, msrp_findings, sip_findings
+from tests.capture.judge import Verdict, judge, msrp_findings, sip_findings
 from tests.capture.wireshark import NotThere, Recording
 from tests.processes.pushing import TEXT_ONLY
 
@@ -28,9 +30,13 @@ BROKEN_SIP = (
 BROKEN_MSRP = b"MSRP a1b2c3d4 SEND\r\nTo-Path: msrp://a:1/x;tcp\r\nFrom-Path\r\n\r\nstray"
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Exit status."""
-    loopback.go_apart("-m", "tests.capture", *names)
+    loopback.go_apart("-m", "tests.capture", *words)
+    parser = argparse.ArgumentParser(prog="tests.capture", description="What Wireshark says of tests.")
+    parser.add_argument("tests", nargs="*", default=["tests.processes"], help="if none is named: all with processes")
+    parser.add_argument("--keep", action="store_true", help=f"leave every capture, with its keys, in {KEPT}")
+    options = parser.parse_args(words)
     if loopback.is_apart():
         loopback.bring_up()
     else:
@@ -38,43 +44,47 @@ def main(names: list[str]) -> int:
     try:
         for found in (sip_findings([BROKEN_SIP]), msrp_findings([BROKEN_MSRP])):
             assert found, "Wireshark finds nothing in what is broken"
-        return _judged(list(_tests(names or ["tests.processes"])))
+        return _judged(list(_tests(options.tests)), options.keep)
     except NotThere as missing:
         sys.stdout.write(f"{missing}\n")
         return 2
 
 
-def _judged(tests: list[str]) -> int:
+def _judged(tests: list[str], keep: bool) -> int:
     total: Counter[str] = Counter()
-    failed, findings = [], 0
+    failed, findings = 0, 0
     KEPT.mkdir(parents=True, exist_ok=True)
     for test in tests:
-        capture, keys = KEPT / f"{test}.pcapng", KEPT / f"{test}.keys"
-        for former in (capture, keys):
-            former.unlink(missing_ok=True)
-        keys.touch(mode=0o600)
-        recording = Recording(capture)
-        recording.start()
-        environment = {**os.environ, "SSLKEYLOGFILE": str(keys.absolute()), TEXT_ONLY: "1", "CI": "true"}
-        run = subprocess.run([sys.executable, "-m", "tests", test], env=environment, capture_output=True, check=False)
-        lost = recording.stop()
-        verdict = judge(capture, keys)
-        if lost:
-            verdict.findings.append(f"the capture has lost {lost} packets")
-        if run.returncode:
-            failed.append(test)
-            sys.stdout.buffer.write(run.stdout)
-        total += verdict.seen
+        passed, verdict = _observed(test, keep)
+        failed += not passed
         findings += len(verdict.findings)
+        total += verdict.seen
         sys.stdout.write(f"{test}: {_counted(verdict.seen)}, {len(verdict.findings)} findings\n")
         for finding in verdict.findings:
             sys.stdout.write(f"    {finding}\n")
-        if not verdict.findings:
-            capture.unlink()
-            keys.unlink()
         sys.stdout.flush()
-    sys.stdout.write(f"{len(tests)} tests, {len(failed)} failed; {_counted(total)}, {findings} findings\n")
+    sys.stdout.write(f"{len(tests)} tests, {failed} failed; {_counted(total)}, {findings} findings\n")
     return 1 if failed or findings or not total["SIP messages"] else 0
+
+
+def _observed(test: str, keep: bool) -> tuple[bool, Verdict]:
+    """Whether it has passed, and what was seen meanwhile."""
+    capture, keys = KEPT / f"{test}.pcapng", KEPT / f"{test}.keys"
+    for former in (capture, keys):
+        former.unlink(missing_ok=True)
+    keys.touch(mode=0o600)
+    environment = {**os.environ, "SSLKEYLOGFILE": str(keys.absolute()), TEXT_ONLY: "1", "CI": "true"}
+    with Recording(capture) as recording:
+        run = subprocess.run([sys.executable, "-m", "tests", test], env=environment, capture_output=True, check=False)
+    verdict = judge(capture, keys)
+    if recording.lost:
+        verdict.findings.append(f"the capture has lost {recording.lost} packets")
+    if run.returncode:
+        sys.stdout.buffer.write(run.stdout)
+    elif not verdict.findings and not keep:
+        capture.unlink()
+        keys.unlink()
+    return run.returncode == 0, verdict
 
 
 def _counted(seen: Counter[str]) -> str:

@@ -20,7 +20,8 @@ EXPERT = ("_ws.expert.severity", "_ws.expert.message", "_ws.malformed")
 START_LINE = re.compile(rb"(?:[A-Z]+ sips?:[^ \r\n]+ SIP/2\.0|SIP/2\.0 \d{3} [^\r\n]*)\r\n")
 LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE)
 FRAME = re.compile(rb"MSRP ([^ \r\n]+) [A-Z0-9]")
-NO_QUOTE = "!icmp"  # "nobody listens there" quotes the beginning of the datagram that it is about
+# "Nobody listens there" quotes the beginning of the datagram that it is about; and the API serves whatever was pushed.
+ASIDE = "!icmp && !http"
 TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -125,7 +126,7 @@ def _streams(capture: Path) -> tuple[dict[int, Stream], list[tuple[int, int]]]:
     streams: dict[int, Stream] = {}
     datagrams = []
     names = ("tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.payload", "udp.srcport", "udp.dstport", "udp.payload")
-    first = f"((tcp.len > 0 && tcp.seq == 1) || udp) && {NO_QUOTE}"
+    first = f"((tcp.len > 0 && tcp.seq == 1) || udp) && {ASIDE}"
     for number, source, target, begin, from_port, to_port, datagram in fields(capture, first, names):
         if not number:
             if _kind_of(bytes.fromhex(datagram)) == "sip":
@@ -157,7 +158,7 @@ def _sip_findings(
     """Of every packet that has SIP in it, and every malformed one; and whether all of it was taken for SIP."""
     arguments = [*keyed, *_decoding(streams, datagrams)]
     names = ("frame.number", "sip.Request-Line", "sip.Status-Line", *EXPERT)
-    wanted = f"(sip || _ws.malformed) && {NO_QUOTE}"
+    wanted = f"(sip || _ws.malformed) && {ASIDE}"
     taken = 0
     for number, requests, statuses, *expert in fields(capture, wanted, names, *arguments):
         lines = [line for each in (requests, statuses) if each for line in each.split("|")]

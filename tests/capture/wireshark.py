@@ -39,34 +39,41 @@ def program(name: str) -> str:
 
 @attrs.define(eq=False)
 class Recording:
-    """Everything on loopback, into `file`, until `stop`."""
+    """Everything on loopback, into `file`, inside of a `with`. Then `lost` is how many packets are missing."""
 
     file: Path
+    lost: int = attrs.field(default=0, init=False)
     _process: subprocess.Popen[bytes] = attrs.field(init=False)
-    _words: Path = attrs.field(init=False)
 
-    def start(self) -> None:
+    def __enter__(self) -> Recording:
         """Until it records. Raises NotThere."""
-        self._words = self.file.with_suffix(".words")
         with self._words.open("wb") as words:
             self._process = subprocess.Popen(
                 [program("dumpcap"), "-q", "-i", "lo", "-B", BUFFER, "-w", str(self.file)],
                 stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT,
             )  # fmt: skip
         end = time.monotonic() + READY_WITHIN
-        while "File:" not in self._words.read_text("utf-8", "replace"):
+        while "File:" not in self._said():
             if self._process.poll() is not None or time.monotonic() > end:
                 self._process.kill()
-                raise NotThere(f"dumpcap: {self._words.read_text('utf-8', 'replace').strip()}")
+                raise NotThere(f"dumpcap: {self._said().strip()}")
             time.sleep(0.02)
+        return self
 
-    def stop(self) -> int:
-        """How many packets were lost."""
+    def __exit__(self, *error: object) -> None:
         time.sleep(LAST_PACKETS)
         self._process.send_signal(signal.SIGINT)
         self._process.wait(STOP_WITHIN)
-        counts = re.search(r"on interface '[^']*': \d+/(\d+)", self._words.read_text("utf-8", "replace"))
-        return int(counts[1]) if counts else 0
+        counts = re.search(r"on interface '[^']*': \d+/(\d+)", self._said())
+        self.lost = int(counts[1]) if counts else 0
+        self._words.unlink()
+
+    @property
+    def _words(self) -> Path:
+        return self.file.with_suffix(".words")
+
+    def _said(self) -> str:
+        return self._words.read_text("utf-8", "replace")
 
 
 def tshark(file: Path, *arguments: str) -> Iterator[str]:
