@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 help:
 	@echo 'make demo [FILE=path | SIZE=64M]   push a real file between two real daemons on loopback'
 	@echo 'make test                          every test'
-	@echo 'make wire [KEEP=1] [ONLY=tests.…]   real daemons and peers, captured, decrypted, judged by Wireshark'
+	@echo 'make wire [KEEP=1] [ONLY=TEST]     real daemons and peers, captured, decrypted, judged by Wireshark'
 	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'

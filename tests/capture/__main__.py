@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import TestSuite
 
 from twisted.trial.runner import TestLoader
 
@@ -95,8 +96,8 @@ def _tests(names: list[str]) -> Iterator[str]:
     waiting = [TestLoader().loadByNames(names, recurse=True)]
     while waiting:
         each = waiting.pop(0)
-        if hasattr(each, "_tests"):
-            waiting[:0] = each._tests
+        if isinstance(each, TestSuite):
+            waiting[:0] = list(each)
         else:
             yield each.id()
 

@@ -54,6 +54,7 @@ def judge(capture: Path, keys: Path) -> Verdict:
             inner = _kind_of(*said[number])
             verdict.seen["TLS connections"] += 1
             stream.kind = f"{inner} over tls" if inner else stream.kind
+    verdict.findings += _locked(capture, keys)
     messages = len(datagrams) + sum(
         sum(1 for _ in messages_of(side, verdict.findings))
         for number, stream in streams.items()
@@ -135,6 +136,15 @@ def _streams(capture: Path) -> tuple[dict[int, Stream], list[tuple[int, int]]]:
         stream = streams.setdefault(int(number), Stream((int(source), int(target))))
         stream.kind = stream.kind or _kind_of(bytes.fromhex(begin))
     return streams, datagrams
+
+
+def _locked(capture: Path, keys: Path) -> Iterator[str]:
+    """TLS connections that nobody has the keys of."""
+    known = {line.split(" ")[1] for line in keys.read_text().splitlines() if line.count(" ") == 2}
+    answered = {row[0] for row in fields(capture, "tls.handshake.type == 2", ["tcp.stream"])}
+    for number, random in fields(capture, "tls.handshake.type == 1", ["tcp.stream", "tls.handshake.random"]):
+        if number in answered and random.replace(":", "") not in known:
+            yield f"TCP stream {number}: no keys for its TLS"
 
 
 def _kind_of(*beginnings: bytes) -> str:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest
 from tests.processes.sipp.scenario import Scenario
 
 HOST = "127.0.0.1"
-WITHIN = 30.0  # seconds for one call; SIPp itself gives up before
+WITHIN = 60.0  # seconds for one call; SIPp itself gives up before
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}  # one socket for all
 
 
@@ -48,8 +48,8 @@ class Sipp:
             self._process = subprocess.Popen(
                 [
                     *(sipp(), "-sf", scenario.name, "-i", HOST, "-p", str(self.port), "-t", TRANSPORTS[self.transport]),
-                    *("-m", "1", "-l", "1", "-r", "1", "-nostdin", "-timeout", "25s", "-timeout_error"),
-                    *("-recv_timeout", "20000", "-trace_err", "-error_file", "errors.log"),
+                    *("-m", "1", "-l", "1", "-r", "1", "-nostdin", "-timeout", "50s", "-timeout_error"),
+                    *("-recv_timeout", "40000", "-trace_err", "-error_file", "errors.log"),
                     *("-trace_msg", "-message_file", "messages.log", *([self.remote] if self.remote else [])),
                 ],
                 cwd=self.directory,

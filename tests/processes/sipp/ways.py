@@ -14,8 +14,10 @@ SELECTOR = rf'file-selector:name:"[a-z]+\.png" type:image/png size:4092 hash:sha
 
 @attrs.frozen
 class Way:
-    """`domain` is that of the URIs, a host and port without a core. Through a core SIPp is `user` there, if it has a
-    password."""
+    """Who SIPp is, and how it and the other side reach each other.
+
+    `domain` is that of the URIs: a host and port where there is no core. `password`: what a core asks `user` for.
+    """
 
     transport: str
     domain: str
@@ -46,12 +48,12 @@ class Way:
         return "SIP/2.0/[transport] [local_ip]:[local_port];rport;branch="
 
 
-def offer(name: str, *, port: int = 2855, version: int = 1, attributes: str = "setup:actpass") -> str:
+def offer(name: str, *, port: int = 2855, version: int = 1) -> str:
     """A file over MSRP and TLS, which SIPp will not connect for; `port` 0 withdraws it."""
     return "\n".join(
         [
             f"v=0\no=- 3913 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0",
-            f"m=message {port} TCP/TLS/MSRP *\na=sendonly\na={attributes}",
+            f"m=message {port} TCP/TLS/MSRP *\na=sendonly\na=setup:actpass",
             f"a=fingerprint:sha-256 {FINGERPRINT}",
             "a=accept-types:message/cpim image/png",
             f"a=path:msrps://[local_ip]:{port or 2855}/sippOffersx7f3k;tcp",
