@@ -6,6 +6,7 @@ from tests.processes.sipp.case import SippCase
 from tests.processes.sipp.program import HOST, free_port
 from tests.processes.sipp.scenario import Scenario, body, header, without
 
+DESCRIPTION = "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nt=0 0\na=one\n"
 OPTIONS = """
 OPTIONS sip:[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -25,7 +26,7 @@ class Judged(SippCase):
     def test_every_kind_of_check(self) -> None:
         """True ones pass; each false one is a complaint."""
         answer = (
-            Scenario("answer").expect("OPTIONS").reply(200, "Allow: OPTIONS", content="a=one\n", tag="2", again=False)
+            Scenario("answer").expect("OPTIONS").reply(200, "Allow: OPTIONS", content=DESCRIPTION, tag="2", again=False)
         )
         true = (header("Allow", "^ *OPTIONS"), body("a=one"), without("Contact"))
         false = (header("Allow", "INVITE"), header("Contact", "."), body("a=two"), without("Allow"))
