@@ -19,7 +19,7 @@ from unittest import TestSuite
 from twisted.trial.runner import TestLoader
 
 from tests.capture import loopback
-from tests.capture.judge import Verdict, judge, msrp_findings, sip_findings
+from tests.capture.judge import NO_KEYS, Verdict, judge, msrp_findings, sip_findings
 from tests.capture.wireshark import NotThere, Recording
 from tests.processes.pushing import TEXT_ONLY
 
@@ -29,6 +29,8 @@ BROKEN_SIP = (
     b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\r\nContent-Length: many\r\nCSeq: x OPTIONS\r\n\r\n"
 )
 BROKEN_MSRP = b"MSRP a1b2c3d4 SEND\r\nTo-Path: msrp://a:1/x;tcp\r\nFrom-Path\r\n\r\nstray"
+# Test and finding: its two relays are one Kamailio, which calls itself over TLS, and writes no keys.
+EXCUSED = {("tests.processes.test_relay.Relayed.test_before_both", NO_KEYS)}
 
 
 def main(words: list[str]) -> int:
@@ -78,6 +80,8 @@ def _observed(test: str, keep: bool) -> tuple[bool, Verdict]:
     with Recording(capture) as recording:
         run = subprocess.run([sys.executable, "-m", "tests", test], env=environment, capture_output=True, check=False)
     verdict = judge(capture, keys)
+    excused = [what for name, what in EXCUSED if name == test]
+    verdict.findings = [each for each in verdict.findings if not any(what in each for what in excused)]
     if recording.lost:
         verdict.findings.append(f"the capture has lost {recording.lost} packets")
     if run.returncode:

@@ -22,6 +22,7 @@ LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECAS
 FRAME = re.compile(rb"MSRP ([^ \r\n]+) [A-Z0-9]")
 # "Nobody listens there" quotes the beginning of the datagram that it is about; and the API serves whatever was pushed.
 ASIDE = "!icmp && !http"
+NO_KEYS = "no keys for its TLS"
 TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -144,7 +145,7 @@ def _locked(capture: Path, keys: Path) -> Iterator[str]:
     answered = {row[0] for row in fields(capture, "tls.handshake.type == 2", ["tcp.stream"])}
     for number, random in fields(capture, "tls.handshake.type == 1", ["tcp.stream", "tls.handshake.random"]):
         if number in answered and random.replace(":", "") not in known:
-            yield f"TCP stream {number}: no keys for its TLS"
+            yield f"TCP stream {number}: {NO_KEYS}"
 
 
 def _kind_of(*beginnings: bytes) -> str:
