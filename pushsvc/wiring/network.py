@@ -172,6 +172,8 @@ def key_log_of(environ: Mapping[str, str]) -> KeyLog | None:
         kind = NotPermitted if isinstance(error, PermissionError) else ConfigError
         hint = "name a file that only this user can read, or unset the variable"
         raise ConfigErrors([kind("environment", KEY_LOG_VARIABLE, f"{name}: {error.strerror}", hint)]) from error
+
+
 def tls_of(config: Config, identity: Identity, key_log: KeyLog | None = None) -> Tls:
     """The section [tls]. Raises OSError or ValueError where its authorities cannot be used."""
     return Tls(

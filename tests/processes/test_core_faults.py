@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from datetime import datetime
@@ -12,7 +11,7 @@ from pushsvc.pushctl.client import ApiRefused
 from pushsvc.pushctl.core import Core
 from pushsvc.pushctl.lab import PASSWORDS, USERS, Lab
 from tests.processes.core_case import BUSY, SOON, CoreCase, busy, metric, registers, signal_all
-from tests.processes.pushing import until
+from tests.processes.pushing import made_up, until
 
 BUSY_SECONDS = 2
 FIRST_WAIT = 0.5  # seconds after a first failure to register
@@ -43,7 +42,7 @@ class Troubled(CoreCase):
             daemon.start()
         for daemon in daemons:
             daemon.wait_until_ready()
-        octets = os.urandom(5000)
+        octets = made_up(5000)
         push_id = self.submit(self.system, octets)
         self.overloaded(push_id)
         busy(self.core, 0)
@@ -96,7 +95,7 @@ class Troubled(CoreCase):
 
     def slow_for_a_moment(self) -> bytes:
         """The attempt that was made meanwhile is the one that succeeds."""
-        octets = os.urandom(5000)
+        octets = made_up(5000)
         signal_all(self.core, signal.SIGSTOP)
         push_id = self.submit(self.system, octets)
         sender = self.system.sender.api
@@ -108,7 +107,7 @@ class Troubled(CoreCase):
 
     def slow_for_longer_than_a_transaction(self) -> bytes:
         """The core reads the INVITE that was given up, too; nothing comes of it."""
-        octets = os.urandom(5000)
+        octets = made_up(5000)
         signal_all(self.core, signal.SIGSTOP)
         push_id = self.submit(self.system, octets)
         reason = self.waiting(self.system, push_id)["reason"]

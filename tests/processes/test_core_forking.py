@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 
 from pushsvc.pushctl.client import ApiRefused, Body
@@ -11,7 +10,7 @@ from pushsvc.pushctl.core import Core
 from pushsvc.pushctl.daemon import Daemon
 from pushsvc.pushctl.lab import Lab
 from tests.processes.core_case import CoreCase, metric, signal_all
-from tests.processes.pushing import until
+from tests.processes.pushing import made_up, until
 
 ACTIONS = ("accept", "ask", "decline")
 MOST = 8000  # octets that the second device takes
@@ -93,7 +92,7 @@ class Forked(CoreCase):
 
     def one_cannot_take_it(self, before: Stored) -> None:
         """488 speaks for the device alone: the other may take its time."""
-        push_id = self.pushed("ask-accept.bin", os.urandom(MOST + 1))
+        push_id = self.pushed("ask-accept.bin", made_up(MOST + 1))
         _decide(self.first, _question(self.first), "accept")
         self.assert_ends(push_id, "delivered")
         self.assertEqual(self.stored, (before[0] + 1, before[1]))
@@ -123,7 +122,7 @@ class Forked(CoreCase):
         return first, second
 
     def pushed(self, name: str, octets: bytes | None = None) -> str:
-        return self.submit(self.system, os.urandom(5000) if octets is None else octets, name)
+        return self.submit(self.system, made_up(5000) if octets is None else octets, name)
 
     def decided_at_once(self, first: str, second: str) -> str:
         """The answers of both devices are on their way to the core before it reads one of them."""

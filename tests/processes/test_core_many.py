@@ -10,7 +10,7 @@ from pushsvc.pushctl.core import DOMAIN
 from pushsvc.pushctl.daemon import Daemon
 from pushsvc.pushctl.lab import PASSWORDS, Lab
 from tests.processes.core_case import CoreCase
-from tests.processes.pushing import sha256, until
+from tests.processes.pushing import made_up, sha256, until
 from tests.processes.together import Together
 
 USERS = 20
@@ -36,7 +36,7 @@ class Many(CoreCase):
         lab.sender.wait_until_ready()
         for receiver in receivers.values():
             until(lambda receiver=receiver: receiver.api.get("v1", "account")["registered"], "it is registered")
-        contents = {number: b"%d " % number + os.urandom(5000) for number in range(PUSHES)}
+        contents = {number: b"%d " % number + made_up(5000) for number in range(PUSHES)}
 
         def submitted(number: int) -> str:
             to = f"sip:user{number % USERS}@{DOMAIN}"

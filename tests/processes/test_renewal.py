@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import ssl
@@ -11,7 +10,7 @@ from typing import Any
 from pushsvc.pushctl.certificates import Authority
 from pushsvc.pushctl.daemon import Daemon
 from pushsvc.pushctl.lab import Lab
-from tests.processes.pushing import LabCase, until
+from tests.processes.pushing import LabCase, made_up, until
 
 MIB = 1 << 20
 # So little is under way at once that a transfer takes seconds.
@@ -37,7 +36,7 @@ class Renewal(LabCase):
         lab = self.lab({"receiver": {"sip.listen": LISTEN}, "sender": SLOWLY})
         before = self.connect(lab)
         first = before.getpeercert(binary_form=True)
-        octets = os.urandom(3 * MIB)
+        octets = made_up(3 * MIB)
         push_id = self.submit(lab, octets)
         until(lambda: 0 < self.acknowledged(lab, push_id) < MIB, "the transfer has begun")
         new = [self.renew(daemon) for daemon in (lab.receiver, lab.sender)]
@@ -49,7 +48,7 @@ class Renewal(LabCase):
         self.assertTrue(before.recv(64).startswith(b"SIP/2.0 200 "))
         push = self.final(lab, push_id, 60.0)
         self.assertEqual((push["state"], len(push["recipients"][0]["attempts"])), ("delivered", 1), push)
-        further = os.urandom(MIB)
+        further = made_up(MIB)
         self.assertEqual(self.final(lab, self.submit(lab, further))["state"], "delivered")
         self.assert_in_inbox(lab, octets, further)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 from pathlib import Path
 from typing import Any
 
 from pushsvc.pushctl.lab import Lab
-from tests.processes.pushing import LabCase, until
+from tests.processes.pushing import LabCase, made_up, until
 
 MIB = 1 << 20
 
@@ -39,7 +38,7 @@ class Asked(LabCase):
         """A large file over MSRP, a small one by MESSAGE, 150 others at once: all in, under the user's name."""
         secret = self.secret("wörd of push")
         lab = self.begin(secret, secret)
-        contents = [os.urandom(MIB), b"small", *(os.urandom(5000 + number) for number in range(150))]
+        contents = [made_up(MIB), b"small", *(made_up(5000 + number) for number in range(150))]
         ids = [self.submit(lab, octets) for octets in contents]
         pushes = [self.final(lab, push_id, 90.0) for push_id in ids]
         self.assertEqual({push["state"] for push in pushes}, {"delivered"})
@@ -55,7 +54,7 @@ class Asked(LabCase):
         """It ends at once, with a reason on both sides; the operator mends the file and says HUP."""
         theirs, ours = self.secret("word-of-push"), self.secret("another-word")
         lab = self.begin(theirs, ours)
-        push_id = self.submit(lab, os.urandom(MIB))
+        push_id = self.submit(lab, made_up(MIB))
         push = self.final(lab, push_id)
         self.assertEqual((push["state"], self.attempt(push)["sip_status"]), ("undeliverable", 401), push)
         told = lab.sender.api.text("v1", "pushes", push_id, "explain")
@@ -69,7 +68,7 @@ class Asked(LabCase):
         theirs.write_text("another-word")
         lab.receiver.signal(signal.SIGHUP)
         until(lambda: "reloaded" in lab.receiver.log.read_text(), "the reload")
-        octets = os.urandom(MIB)
+        octets = made_up(MIB)
         self.assertEqual(self.final(lab, self.submit(lab, octets))["state"], "delivered")
         self.assert_in_inbox(lab, octets)
         for daemon in (lab.sender, lab.receiver):
