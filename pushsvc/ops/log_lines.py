@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 MAX_LINE = 2048  # octets with the line's end
 MAX_VALUE = 300  # characters; the longest URI that makes sense
 MAX_TEXT = 700
+MAX_WORDS = 1200  # octets of the words as they are written: an escape takes up to twelve for a character
 FRAMES = 8  # of a traceback, the innermost
 
 Value = str | int | float | bool
@@ -37,19 +38,19 @@ _UNSAFE_IN_VALUE = re.compile(r'[\s"\\]|\A\Z')
 
 def text_line(event: LogEvent) -> bytes:
     """`time level words key=value ...`; values that need it are quoted, control characters are escaped."""
-    head = f"{_time(event)} {_level(event)} {_words(event)}"
+    head = f"{_time(event)} {_level(event)} ".encode() + _fitting(_text(event), _words)
     pairs = (f" {key}={_written(value)}".encode() for key, value in _fields(event))
-    return _filled(head.encode(), pairs, lambda count: f" omitted={count}".encode(), b"\n")
+    return _filled(head, pairs, lambda count: f" omitted={count}".encode(), b"\n")
 
 
 def json_line(event: LogEvent) -> bytes:
     """One flat object of ASCII JSON: `time`, `level`, `event`, then the same keys as in the text."""
-    head = f'{{"time": "{_time(event)}", "level": "{_level(event)}", "event": {_json(_text(event))}'
+    head = f'{{"time": "{_time(event)}", "level": "{_level(event)}", "event": '.encode() + _fitting(_text(event), _json)
     pairs = (
         f", {_json(key)}: {_json(_cut(value) if isinstance(value, str) else value)}".encode()
         for key, value in _fields(event)
     )
-    return _filled(head.encode(), pairs, lambda count: f', "omitted": {count}'.encode(), b"}\n")
+    return _filled(head, pairs, lambda count: f', "omitted": {count}'.encode(), b"}\n")
 
 
 def quoted(text: str) -> str:
@@ -80,9 +81,17 @@ def _level(event: LogEvent) -> str:
     return level.name if level is not None else "info"
 
 
-def _words(event: LogEvent) -> str:
-    """The event's words for the text form, where they must not be taken for `key=value`."""
-    text = _text(event)
+def _fitting(text: str, write: Callable[[str], str]) -> bytes:
+    """The text as it is written, cut until that has at most `MAX_WORDS` octets."""
+    written = write(text).encode()
+    while len(written) > MAX_WORDS:
+        text = _cut(text, len(text) // 2)
+        written = write(text).encode()
+    return written
+
+
+def _words(text: str) -> str:
+    """An event's words for the text form, where they must not be taken for `key=value`."""
     if text.isprintable() and not _UNSAFE_IN_TEXT.search(text):
         return text
     return f'"{_escaped(text)}"'

@@ -18,8 +18,8 @@ def safe_name(text: str, default: str = "unnamed") -> str:
     NFC; no controls, no format characters (so none that reorder text), no path separators, no dots or blanks at either
     end. Whether a file of that name may be written is for the caller: this is a name, not a path.
     """
-    normal = unicodedata.normalize("NFC", text[: 4 * MAX_NAME])
-    shown = "".join(_shown(letter) for letter in normal)
+    # What is left out may have stood between a letter and its accent: composed is what remains.
+    shown = unicodedata.normalize("NFC", "".join(_shown(letter) for letter in text[: 4 * MAX_NAME]))
     return _shortened(shown.strip(" ."), MAX_NAME) or default
 
 

@@ -241,7 +241,7 @@ def _read_head(head: bytes, limits: Limits) -> tuple[str, Headers]:
     """The start line and the header fields, their folds undone. `head` ends with the CR of its last line."""
     text = head.decode("utf-8", "surrogateescape")
     start = text[: text.find("\r")]
-    if len(start) > limits.start_line:
+    if head.find(b"\r") > limits.start_line:
         raise BadMessage("start line too long", status=414)
     fields = _fields(text)
     if not _nothing_left(head, len(fields)):

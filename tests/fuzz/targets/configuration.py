@@ -1,0 +1,69 @@
+"""A daemon's configuration: whatever the file holds, it is read, or every mistake of it is told as ConfigErrors."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from pushsvc.config.load import load_receiver, load_sender
+from pushsvc.config.printed import to_toml
+from pushsvc.errors import ConfigErrors
+from tests.fuzz.target import SEPARATOR, Frame, Target, holds
+
+ETC = Path(__file__).parents[3] / "etc"
+
+
+@cache
+def _place() -> Path:
+    return Path(tempfile.mkdtemp(prefix="pushsvc-fuzz-"))
+
+
+def run(octets: bytes) -> None:
+    text, _, override = octets.partition(SEPARATOR)
+    path = _place() / f"{os.getpid()}.toml"
+    path.write_bytes(text)
+    overrides = [override.decode("utf-8", "replace")] if override else []
+    for load in (load_receiver, load_sender):
+        try:
+            config = load(path, overrides, environ={})
+        except ConfigErrors as found:
+            holds(bool(found.errors), "mistakes without a mistake")
+            for error in found.errors:
+                holds("\n" not in str(error), f"a mistake of several lines: {str(error)!r}")
+        else:
+            to_toml(config)
+
+
+def _uncommented(path: Path) -> bytes:
+    lines = path.read_bytes().split(b"\n")
+    return b"\n".join(line for line in lines if not line.startswith(b"#"))
+
+
+def _samples() -> list[bytes]:
+    found = [_uncommented(ETC / "receiver.toml"), _uncommented(ETC / "sender.toml")]
+    small = (
+        b'[[rule]]\nfrom="sip:*"\naction="ask"\n[[rule]]\ntypes=["a/b"]\n', b'[sip]\nlisten=["udp:127.0.0.1:0","tls:[::1]:5061"]\nt1="5ms"\n',
+        b'[accept]\nmax_size="1GiB"\nopen=true\n', b'sip.identity="sip:a@b"\n[delivery]\nretry={first="5s",factor=3.0}\n', b'[tls]\nca="x"\n',
+        b"[log]\nlevel='debug'\n" + SEPARATOR + b"sip.identity=sip:a@b", b"a=[[[1]]]\n" + SEPARATOR + b"sip.listen=[1,[2]]",
+    )  # fmt: skip
+    return [*found, *small]
+
+
+TARGET = Target(
+    "configuration",
+    run,
+    _samples,
+    (
+        b"[", b"]", b"[[", b"]]", b"{", b"}", b'"""', b"'''", b'"', b"'", b"=", b".", b",", b"\n", b"\r\n", b"#", b"\\u0000", b"\\", b"inf", b"nan",
+        b"1979-05-27T07:32:00Z", b"0x", b"true", b'"1GiB"', b'"-5s"', b"9" * 5000, b"[[rule]]\n", b"[sip]\n", b"listen=", SEPARATOR,
+    ),
+    limit=65536,
+    frames=(
+        Frame(), Frame(b"a="), Frame(b"a=[", b"]"), Frame(b'a="', b'"'), Frame(b'a="""', b'"""'), Frame(b"[a]\n"), Frame(b"", SEPARATOR + b"a=b"),
+        Frame(SEPARATOR + b"a="), Frame(b"[sip]\nlisten=[", b"]"),
+    ),
+    units=(b"[[rule]]\n", b"[[rule]]\nfrom=1\n", b"[[a.b]]\n", b"\n\n", b'"a",', b"'''a''',", b"{a=1},", b"a.", b"\\\\", b'\\"', b"[", b"{a=", b"#\n", b"1,", b"1"),
+    weight=100,
+)  # fmt: skip
