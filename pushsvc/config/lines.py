@@ -40,6 +40,7 @@ class _Walk:
     text: str
     at: int = 0
     lines: dict[KeyPath, int] = attrs.field(factory=dict)
+    _counted: dict[KeyPath, int] = attrs.field(factory=dict)  # the last index of each list of tables
     _counted_at: int = 0
     _line: int = 1
 
@@ -58,9 +59,10 @@ class _Walk:
         self._skip(_HEADER_END)
         table = self._resolved(keys[:-1])
         if double:
-            index = sum(1 for path in self.lines if path[:-1] == (*table, keys[-1]) and isinstance(path[-1], int))
-            self._mark((*table, keys[-1]))
-            table = (*table, keys[-1], index)
+            several = (*table, keys[-1])
+            index = self._counted[several] = self._counted.get(several, -1) + 1
+            self._mark(several)
+            table = (*several, index)
         else:
             table = (*table, keys[-1])
         self._mark(table)
@@ -71,9 +73,8 @@ class _Walk:
         table: KeyPath = ()
         for key in keys:
             table = (*table, key)
-            indices = [path[-1] for path in self.lines if path[:-1] == table and isinstance(path[-1], int)]
-            if indices:
-                table = (*table, max(indices))
+            if table in self._counted:
+                table = (*table, self._counted[table])
         return table
 
     def _pair(self, table: KeyPath) -> None:

@@ -17,6 +17,7 @@ from pushsvc.errors import ConfigError
 
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _BARE_WORD = re.compile(r"[^\[{\"'\x00-\x1f\x7f][^\x00-\x1f\x7f]*|")
+TOO_DEEP = "lists and tables are nested too deeply"
 _AT = re.compile(r"(.*) \(at line ([0-9]+), column [0-9]+\)")
 
 
@@ -84,6 +85,8 @@ def read_source(path: Path, errors: list[ConfigError]) -> Source:
         errors.append(ConfigError(f"{name}:1", "file", f"cannot be read: {error.strerror}", "name one with --config="))
     except UnicodeDecodeError as error:
         errors.append(ConfigError(f"{name}:1", "file", f"is not UTF-8 text: octet {error.start} is not"))
+    except RecursionError:
+        errors.append(ConfigError(f"{name}:1", "TOML", TOO_DEEP))
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         found = _AT.fullmatch(str(error))
         what, line = (found[1], found[2]) if found else (str(error), "1")
@@ -114,7 +117,9 @@ def _override_value(key: str, value: str) -> object:
         tables = tomllib.loads(f"value = {value}")
         if tables.keys() == {"value"}:
             return tables["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise ConfigError("--set", key, TOO_DEEP) from None
+    except ValueError:  # as of a file
         if _BARE_WORD.fullmatch(value):
             return value
     raise ConfigError("--set", key, f"{show(value)} is neither a TOML value nor a bare word", "mind the shell's quotes")

@@ -72,7 +72,7 @@ def write_head(headers: Sequence[tuple[str, str]], mime: Sequence[tuple[str, str
 
 def _block(octets: bytes, at: int) -> tuple[list[tuple[str, str]], int]:
     """Header lines up to a blank one, folded ones joined, and where the octets after it begin."""
-    fields: list[tuple[str, str]] = []
+    fields: list[tuple[str, list[str]]] = []  # a folded line in its pieces: joined once, whatever their number
     while True:
         end = octets.find(b"\n", at, MAX_HEAD)
         if end < 0:
@@ -80,15 +80,14 @@ def _block(octets: bytes, at: int) -> tuple[list[tuple[str, str]], int]:
             raise ProtocolError("message/cpim has no end of its headers", 413 if too_long else 400)
         line, at = octets[at:end].removesuffix(b"\r"), end + 1
         if not line:
-            return fields, at
+            return [(name, " ".join(pieces).strip()) for name, pieces in fields], at
         if line[:1] in (b" ", b"\t") and fields:
-            name, value = fields[-1]
-            fields[-1] = (name, f"{value} {_text(line)}".strip())
+            fields[-1][1].append(_text(line))
             continue
         raw_name, colon, raw_value = line.partition(b":")
         if not colon or not _NAME.fullmatch(raw_name):
             raise ProtocolError("message/cpim has a header that cannot be read")
-        fields.append((raw_name.decode(), _text(raw_value)))
+        fields.append((raw_name.decode(), [_text(raw_value)]))
 
 
 def _text(octets: bytes) -> str:

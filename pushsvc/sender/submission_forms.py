@@ -33,8 +33,8 @@ _RAW = {
     "push-until": "not_after",
 }
 _LISTS = {"push-to": "to", "push-labels": "labels"}
-# A comma between angle brackets belongs to the address.
-_items = re.compile(r"(?:<[^>]*>|[^,<])+").findall
+# A comma between angle brackets belongs to the address, and all that follows a bracket that is never closed.
+_items = re.compile(r"(?:<[^>]*+(?:>|\Z)|[^,<]++)++").findall
 # What curl says when nobody told it a type.
 _NO_TYPE = frozenset({"", "application/x-www-form-urlencoded"})
 

@@ -11,10 +11,11 @@ SEPARATOR = b"\n%%%%\n"  # between the messages of one input, where a target tak
 
 @attrs.frozen
 class Frame:
-    """What stands around the repeated part of a long input."""
+    """What stands around the repeated part of a long input; `most` is octets that the code takes at this place."""
 
     head: bytes = b""
     tail: bytes = b""
+    most: int = 1 << 30
 
     def filled(self, unit: bytes, size: int) -> bytes:
         """About `size` octets: this much of the unit, between head and tail."""
@@ -57,6 +58,6 @@ def text_of(octets: bytes) -> str:
 
 
 def pieces_of(octets: bytes) -> list[bytes]:
-    """The same octets, cut as their own sum says: always the same way, and never alike."""
-    step = 1 + (sum(octets[:64]) + len(octets)) % 61
+    """The same octets, cut as the first of them say: always the same way, and never alike."""
+    step = 1 + sum(octets[:64]) % 61
     return [octets[at : at + step] for at in range(0, len(octets), step)]

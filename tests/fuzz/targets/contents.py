@@ -96,13 +96,13 @@ MULTIPART = Target(
     "multipart", run_multipart, _multiparts, (b"--b", b"--b--", b"\r\n--b\r\n", b"\r\n", b"\r\n\r\n", b"boundary=", b'"', b";", SEPARATOR, b"Content-ID: <a>\r\n", b"base64"),
     limit=1 << 20,
     frames=(Frame(MIXED), Frame(MIXED + b"--b\r\n"), Frame(MIXED + b"--b\r\nX: "), Frame(MIXED + b"--b\r\n\r\n", b"\r\n--b--"),
-            Frame(b"multipart/mixed;x=", SEPARATOR)),
+            Frame(b"multipart/mixed;x=", SEPARATOR, 8192)),
     units=(b"\r\n--b", b"\r\n--b ", b"--", b"X: y\r\n", b"\r\n ", b";a=b", b'\\"', _PART),
 )  # fmt: skip
 WRAPPED = Target(
     "wrapped", run_wrapped, _wrapped, (b"message/cpim", b"multipart/mixed;boundary=b", b"\r\n", b"\n", b"--b\r\n", b"--b--", b"Content-Type: ", b"Require: ", b"NS: ", b"\\u0000", b"base64", SEPARATOR),
     limit=1 << 20,
-    frames=(Frame(CPIM), Frame(CPIM + b"a: b"), Frame(MIXED + b"--b\r\n\r\n", b"\r\n--b--"),
+    frames=(Frame(CPIM, most=16384), Frame(CPIM + b"a: b", most=16384), Frame(MIXED + b"--b\r\n\r\n", b"\r\n--b--"),
             Frame(MIXED + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n", b"\r\n--b--")),
     units=(b"a: b\n", b"\n ", b"\n b", b"Content-Type: message/cpim\n\n", b"\\u0000", b"Require: a,a,a\n"),
 )  # fmt: skip

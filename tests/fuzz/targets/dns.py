@@ -73,6 +73,6 @@ def _samples() -> list[bytes]:
 
 
 TARGET = Target(
-    "dns", run, _samples, (b"\xc0\x0c", b"\xff\xff", b"\0\0", b"\0\x21", b"\0\x23", b"\x3f", b"SIP+D2T", b"s"), longest=1024, limit=65535,
+    "dns", run, _samples, (b"\xc0\x0c", b"\xff\xff", b"\0\0", b"\0\x21", b"\0\x23", b"\x3f", b"SIP+D2T", b"s"), longest=1024, limit=4096,
     frames=(Frame(), Frame(_answer(dns.Record_SRV(1, 1, 1, b"a.b"))[:12])), units=(b"\0\1\0\1\0\1", b"\xc0\x0c", b"\1a"),
 )  # fmt: skip
