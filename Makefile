@@ -1,4 +1,4 @@
-# Everything sets itself up in .venv, which nobody has to activate: `make demo`, `make test`, `make wire`, `make soak`, `make check`, `make bench`, `make floods`, `make docs`.
+# Everything sets itself up in .venv, which nobody has to activate. `make help` tells the targets.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,7 +13,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test wire soak check bench floods docs clean
+.PHONY: help demo test wire soak fuzz check bench floods docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make test                          every test'
 	@echo 'make wire [KEEP=1] [ONLY=TEST]     real daemons and peers, captured, decrypted, judged by Wireshark'
 	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
+	@echo 'make fuzz [INPUTS=100000 SEED=1]   hostile bytes for every parser, what an octet costs, and real daemons under attack'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
@@ -38,6 +39,13 @@ wire: $(VENV)/.has-test $(VENV)/.has-peers $(VENV)/.has-wire
 
 soak: $(VENV)/.has-test
 	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-9999)
+
+# By chance, then by coverage where there is an atheris for this Python, then long inputs, then real daemons.
+fuzz: $(VENV)/.has-test
+	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000) --seed $(or $(SEED),1)
+	@if $(MAKE) --no-print-directory $(VENV)/.has-fuzz; then $(BIN)/python -m tests.fuzz --guided --inputs $(or $(INPUTS),100000) --seed $(or $(SEED),1); else echo 'no atheris for this Python: nothing was chosen by coverage'; fi
+	@$(BIN)/python -m tests.fuzz.growth
+	@$(BIN)/python -m tests.fuzz.live --sip $(or $(INPUTS),100000) --seed $(or $(SEED),1)
 
 check: $(VENV)/.has-check
 	$(BIN)/ruff check .

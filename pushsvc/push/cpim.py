@@ -80,7 +80,7 @@ def _block(octets: bytes, at: int) -> tuple[list[tuple[str, str]], int]:
             raise ProtocolError("message/cpim has no end of its headers", 413 if too_long else 400)
         line, at = octets[at:end].removesuffix(b"\r"), end + 1
         if not line:
-            return [(name, " ".join(pieces).strip()) for name, pieces in fields], at
+            return [(name, " ".join(pieces).strip(" \t")) for name, pieces in fields], at
         if line[:1] in (b" ", b"\t") and fields:
             fields[-1][1].append(_text(line))
             continue

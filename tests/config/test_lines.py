@@ -86,6 +86,12 @@ class Lines(SynchronousTestCase):
         """A file that came from Windows has its mistakes in the same lines."""
         self.assertEqual(lines_of(EVERYTHING.replace("\n", "\r\n")), lines_of(EVERYTHING))
 
+    def test_thousands_of_rules_are_counted(self) -> None:
+        """Each in the time of one; those of another list have numbers of their own."""
+        lines = lines_of("[[rule]]\nfrom = 1\n" * 5000 + "[[rule.more]]\na = 1\n[[other]]\n")
+        self.assertEqual(lines["rule", 4999, "from"], 10_000)
+        self.assertEqual((lines["rule", 4999, "more", 0, "a"], lines["other", 0]), (10_002, 10_003))
+
     def test_any_text_in_strings_is_stepped_over(self) -> None:
         """What looks like TOML inside of a string is not."""
 

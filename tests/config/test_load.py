@@ -229,6 +229,9 @@ class Mistakes(ConfigCase):
         self.assert_named(self.sender_mistakes("[sip\n"), "s.toml:1: TOML: ")
         self.assert_named(self.sender_mistakes(f"a = {'9' * 5000}"), "s.toml:1: TOML: exceeds the limit")
         self.assert_named(self.sender_mistakes("a = 1\na = 2\n"), "s.toml:2: TOML: cannot overwrite a value")
+        for opening in ("[", "{a = "):
+            mistakes = self.sender_mistakes(f"a = {opening * 5000}")
+            self.assert_named(mistakes, "s.toml:1: TOML: lists and tables are nested too deeply")
 
     def test_a_file_that_cannot_be_read_is_a_mistake_too(self) -> None:
         """Each with a reason, and not with a traceback."""
@@ -272,6 +275,8 @@ class Overrides(ConfigCase):
     def test_what_is_no_key_and_value_is_refused(self) -> None:
         """Half a list is not a word."""
         for text in ("", "x", "=x", "a..b=1", "a b=1", "sip.listen=[1", 'sip.realm="x', "sip.realm=a\nx = 1"):
+            self.assertRaises(ConfigError, parse_override, text)
+        for text in ("a=" + "[" * 5000, "a=" + "{b=" * 5000, "a=[" + "9" * 5000 + "]"):
             self.assertRaises(ConfigError, parse_override, text)
 
     def test_an_override_wins_over_the_file_and_the_last_one_over_others(self) -> None:

@@ -23,7 +23,7 @@ MOST = 4.0  # times; what is quadratic reaches 8
 PARTS = (8, 4, 2, 1)
 TRIED = 4096  # octets of the inputs that are tried first
 DEAREST = 4  # shapes of a target that are measured
-ENOUGH = 0.3  # seconds spent on one input
+ENOUGH = 0.2  # seconds spent on one input
 AGAIN = 4
 WORTH = 0.002  # seconds: what is faster than that all in all is not worth a verdict, and measures the clock
 UNITS = (b"a", b" ", b"\t", b'"', b"\\", b'\\"', b"<", b">", b"<a", b"(", b",", b";", b":", b"=", b"%", b"@", b"[", b"{", b"/", b".", b"-", b"0",
@@ -121,13 +121,17 @@ def _seconds(target: Target, shape: Shape, size: int, most: int = 5) -> float:
     octets = shape[0].filled(shape[1], size)
     best = 1e9
     spent = 0.0
-    for _ in range(most):
-        start = time.perf_counter()
-        target.run(octets)
-        took = time.perf_counter() - start
-        best, spent = min(best, took), spent + took
-        if spent > ENOUGH:
-            break
+    gc.disable()  # when it comes, and what it costs, is a matter of everything else that lives
+    try:
+        for _ in range(most):
+            start = time.perf_counter()
+            target.run(octets)
+            took = time.perf_counter() - start
+            best, spent = min(best, took), spent + took
+            if spent > ENOUGH:
+                break
+    finally:
+        gc.enable()
     return max(best, 1e-7)
 
 

@@ -14,9 +14,14 @@ Change = Callable[[random.Random, bytearray, int, bytes, bytes], None]
 
 def inputs(target: Target, seed: int) -> Iterator[bytes]:
     """Without an end, the same for the same seed: first the samples as they are, then what becomes of them."""
+    yield from target.samples()
+    yield from mutations(target, seed)
+
+
+def mutations(target: Target, seed: int) -> Iterator[bytes]:
+    """What becomes of the samples."""
     chance = random.Random(f"{target.name} {seed}")
     samples = list(target.samples())
-    yield from samples
     words = (*_ANY, *target.words)
     while True:
         octets = bytearray(chance.choice(samples))

@@ -176,6 +176,14 @@ class Limits(SynchronousTestCase):
         """The beginning tells most."""
         self.assertEqual(json.loads(json_line(event(name="x" * 5000)))["name"], "x" * (MAX_VALUE - 3) + "...")
 
+    def test_words_are_cut_by_what_they_take_when_written(self) -> None:
+        """Seven hundred letters can be eight thousand octets: of other scripts, or as escapes."""
+        for letter in ("\u754c", "\U0001f600", "\U000e0001", "\udcff", "\x1b"):
+            for line in (text_line(event(letter * 700, peer="a")), json_line(event(letter * 700, peer="a"))):
+                self.assertLessEqual(len(line), MAX_LINE)
+                self.assertIn(b"...", line)
+                self.assertIn(b"peer", line)
+
     def test_what_does_not_fit_is_counted(self) -> None:
         """Nobody should take the line for all there was."""
         many = {f"field{index}": "é" * 250 for index in range(20)}

@@ -63,6 +63,11 @@ class Reading(SynchronousTestCase):
         folded = HEAD.replace(b"attachment; ", b"attachment;\r\n\t")
         self.assertEqual(read_head(folded), CpimHead(DATED, MIME, len(folded)))
 
+    def test_thousands_of_folds_are_one_value(self) -> None:
+        """And cost what they are long."""
+        head = read_head(b"Subject: a" + b"\n b" * 5000 + b"\n\n\n")
+        self.assertEqual(head.headers, (("Subject", " ".join(["a", *["b"] * 5000])),))
+
     def test_no_mime_headers_at_all(self) -> None:
         """RFC 3862 §2.1 leaves them to the defaults of MIME."""
         self.assertEqual(read_head(b"From: <sip:a>\r\n\r\n\r\nhello"), CpimHead((("From", "<sip:a>"),), (), 19))

@@ -57,6 +57,10 @@ class SafeNames(SynchronousTestCase):
             self.assertEqual(safe_name(hostile), expected)
         self.assertEqual(safe_name("\0", default="push"), "push")
 
+    def test_what_is_left_out_does_not_come_between_a_letter_and_its_accent(self) -> None:
+        """Or two names that look the same would be two."""
+        self.assertEqual(safe_name("caf\u202ee\u202e\u0301.jpg"), "caf\u00e9.jpg")
+
     def test_long_names_are_cut_before_their_extension(self) -> None:
         """255 octets; a picture remains a picture."""
         self.assertEqual(safe_name("x" * 300 + ".jpg"), "x" * 251 + ".jpg")

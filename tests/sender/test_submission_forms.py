@@ -122,6 +122,13 @@ class Raw(FormCase):
         self.assertEqual((part.name, part.type, part.upload.small()), ("gate.jpg", "image/jpeg", b"octets"))
         self.assertEqual((draft.door, draft.key), ("raw", "k1"))
 
+    def test_a_bracket_that_is_never_closed_takes_all_that_follows(self) -> None:
+        """It is no address, whatever it is; and thousands of them are looked at once."""
+        draft = self.draft(self.form(Push_To=f"{BOB}, <{ALICE}, {BOB}"), b"x")
+        self.assertEqual(draft.fields["to"], [BOB, f"<{ALICE}, {BOB}"])
+        draft = self.draft(self.form(Push_To="<" * 16_000), b"x")
+        self.assertEqual(draft.fields["to"], ["<" * 16_000])
+
     def test_curl_without_a_type_has_none(self) -> None:
         """`curl --data-binary` calls everything a form."""
         for kind in ("application/x-www-form-urlencoded", ""):

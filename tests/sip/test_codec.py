@@ -223,6 +223,13 @@ class LimitTests(SynchronousTestCase):
         longer = made().replace(b"bob@", b"bob" + b"b" * (60 - len(start)) + b"@")
         self.fits(longer, longer.replace(b"bob", b"bobb", 1), 414)
 
+    def test_start_line_is_counted_in_octets(self) -> None:
+        """Or a stream would be refused that comes in pieces, and read that comes whole."""
+        start = "SIP/2.0 200 ".encode()
+        fits, longer = (start + "é".encode() * 23 + b"x" * more for more in (2, 3))
+        rest = OK.partition(b"\r\n")[2] + b"\r\n"
+        self.fits(fits + b"\r\n" + rest, longer + b"\r\n" + rest, 414)
+
     def test_header_field(self) -> None:
         self.limits = attrs.evolve(self.limits, datagram=5000)
         line = b"X: " + b"x" * 199

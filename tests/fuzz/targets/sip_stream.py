@@ -40,6 +40,6 @@ TARGET = Target(
     longest=8192,
     weight=2,
     limit=1 << 20,
-    frames=(Frame(), Frame(INVITE[: INVITE.index(b"\r\n") + 2]), Frame(INVITE), Frame(b"A" * 100)),
+    frames=(Frame(most=65536), Frame(INVITE[: INVITE.index(b"\r\n") + 2]), Frame(INVITE), Frame(b"A" * 100)),
     units=(INVITE, b"X: y\r\n", b"\r\n"),
 )

@@ -74,6 +74,9 @@ def _within(dialog: Dialog | None, message: Message) -> Dialog | None:
 
 def _forget(layer: TransactionLayer, now: float) -> None:
     for client in list(layer._clients.values()):
+        # An INVITE that is ringing rings until somebody cancels it.
+        if client.request.method == "INVITE" and (client.request.via.branch, "CANCEL") not in layer._clients:
+            layer.request(cancel_of(client.request), SOURCE, now)
         layer.unreachable(client.request, now)
     for step in range(1, 40):
         layer.wake(now + FOREVER * step)
