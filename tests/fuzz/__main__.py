@@ -46,11 +46,15 @@ def main(arguments: list[str]) -> int:
 
 def table(outcomes: list[Outcome]) -> list[str]:
     """One line for each target."""
-    lines = ["| target | inputs | crashes | octets an input | slowest input | its octets | seconds |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| target | inputs | crashes | octets an input | slowest input | its octets | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for each in outcomes:
         average = each.octets // max(1, each.inputs)
         lines.append(
-            f"| {each.name} | {each.inputs} | {len(each.crashes)} | {average} | {each.slowest * 1000:.1f} ms | {each.slowest_size}"
+            f"| {each.name} | {each.inputs} | {len(each.crashes)} | {average} | {each.slowest * 1000:.1f} ms | "
+            f"{each.slowest_size}"
             f" | {each.seconds:.1f} |"
         )
     return lines
@@ -58,7 +62,9 @@ def table(outcomes: list[Outcome]) -> list[str]:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Octets that nobody would send.")
-    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="may be repeated; all when not given")
+    parser.add_argument(
+        "--target", action="append", choices=sorted(TARGETS), help="may be repeated; all when not given"
+    )
     parser.add_argument("--inputs", type=int, default=100_000, help="for a quick target; slower ones get their share")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; as many as processors")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from tests.fuzz.target import Frame, Target
+from tests.fuzz.target import Frame, Target, words
 from tests.fuzz.targets import TARGETS
 
 MOST = 4.0  # times; what is quadratic reaches 8
@@ -26,8 +26,10 @@ DEAREST = 4  # shapes of a target that are measured
 ENOUGH = 0.2  # seconds spent on one input
 AGAIN = 4
 WORTH = 0.002  # seconds: what is faster than that all in all is not worth a verdict, and measures the clock
-UNITS = (b"a", b" ", b"\t", b'"', b"\\", b'\\"', b"<", b">", b"<a", b"(", b",", b";", b":", b"=", b"%", b"@", b"[", b"{", b"/", b".", b"-", b"0",
-         b"\r", b"\n", b"\r\n", b"\r\n ", b"\0", b"\xff", b"\xc3\xa4", b"a;", b"a,", b"a ", b'a"', b";a=b", b'";', b"?", b"*")  # fmt: skip
+UNITS = words(r"""
+    a \x20 \t " \\ \\" < > <a ( , ; : = % @ [ { / . - 0 \r \n \r\n \r\n\x20 \x00 \xff \xc3\xa4 a; a, a\x20 a"
+    ;a=b "; ? *
+""")
 Shape = tuple[Frame, bytes]
 
 
@@ -51,8 +53,12 @@ class Growth:
 
 def main(arguments: list[str]) -> int:
     """Measure and tell; 0 when everything is linear."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.growth", description="What an octet costs in a long input.")
-    parser.add_argument("--target", action="append", choices=sorted(measurable()), help="may be repeated; all when not given")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz.growth", description="What an octet costs in a long input."
+    )
+    parser.add_argument(
+        "--target", action="append", choices=sorted(measurable()), help="may be repeated; all when not given"
+    )
     options = parser.parse_args(arguments)
     print("\n".join(HEADER), flush=True)
     worst = 0.0
@@ -69,7 +75,10 @@ def measurable() -> list[str]:
     return [name for name, target in TARGETS.items() if target.frames != (Frame(),) or target.units]
 
 
-HEADER = ("| target | octets | µs an octet at 1/8, 1/4, 1/2, 1/1 | growth | memory / octets | of |", "|---|---|---|---|---|---|")
+HEADER = (
+    "| target | octets | µs an octet at 1/8, 1/4, 1/2, 1/1 | growth | memory / octets | of |",
+    "|---|---|---|---|---|---|",
+)
 
 
 def row(found: Growth) -> str:
@@ -77,7 +86,8 @@ def row(found: Growth) -> str:
     each = " ".join(f"{seconds / size * 1e6:.3f}" for seconds, size in zip(found.seconds, found.sizes, strict=True))
     frame, unit = found.shape
     about = f"{frame.head[-20:]!r} {unit[:20]!r}".replace("|", "\\|")
-    return f"| {found.target} | {found.sizes[-1]} | {each} | {found.growth:.1f} | {found.memory / found.sizes[-1]:.0f} | `{about}` |"
+    memory = found.memory / found.sizes[-1]
+    return f"| {found.target} | {found.sizes[-1]} | {each} | {found.growth:.1f} | {memory:.0f} | `{about}` |"
 
 
 def grown(target: Target, limit: int | None = None) -> Iterator[Growth]:

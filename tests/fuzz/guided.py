@@ -1,6 +1,6 @@
 """Inputs by coverage: atheris, a libFuzzer for Python, keeps those that reach something new and goes on from there.
 
-libFuzzer ends its process, so each target has one of its own: `python -m tests.fuzz.guided NAME FILE [libFuzzer's options]`.
+libFuzzer ends its process, so each target has one of its own: `python -m tests.fuzz.guided NAME FILE [its options]`.
 """
 
 from __future__ import annotations
@@ -46,13 +46,19 @@ def fuzzed(name: str, count: int, seed: int) -> Outcome:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "tests.fuzz.guided", name, str(told)),
-                *(f"-runs={count}", f"-seed={seed}", f"-dict={words}", f"-max_len={target.longest}", f"-artifact_prefix={scratch}/"),
+                *(
+                    f"-runs={count}",
+                    f"-seed={seed}",
+                    f"-dict={words}",
+                    f"-max_len={target.longest}",
+                    f"-artifact_prefix={scratch}/",
+                ),
                 *("-timeout=20", "-rss_limit_mb=1024", "-verbosity=1", str(corpus), str(samples)),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-        )  # fmt: skip
+        )
         output = done.stdout.decode("utf-8", "replace")
         outcome = Outcome(name, _count(output), seconds=time.monotonic() - began)
         if told.exists():

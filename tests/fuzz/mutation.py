@@ -5,10 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, words
 
-_ANY = (b"\0", b"\r", b"\n", b"\r\n", b" ", b"\t", b'"', b"\\", b"<", b">", b",", b";", b":", b"=", b"%", b"\x7f", b"\x80", b"\xff",
-        b"-1", b"0", b"9" * 25, b"\xed\xa0\x80", b"\xc0\x80", b"\xe2\x80\xa8", b"{", b"[", b"../", b"a" * 300)  # fmt: skip
+_ANY = (
+    *words(r"""
+    \x00 \r \n \r\n \x20 \t " \\ < > , ; : = % \x7f \x80 \xff -1 0 \xed\xa0\x80 \xc0\x80 \xe2\x80\xa8 { [ ../
+"""),
+    b"9" * 25,
+    b"a" * 300,
+)
 Change = Callable[[random.Random, bytearray, int, bytes, bytes], None]
 
 
@@ -79,7 +84,14 @@ def _line_again(chance: random.Random, octets: bytearray, place: int, word: byte
 def _number(chance: random.Random, octets: bytearray, place: int, word: bytes, other: bytes) -> None:
     digits = [at for at in range(place, min(len(octets), place + 200)) if 48 <= octets[at] <= 57]
     if digits:
-        number = chance.choice((b"0", b"-1", b"65536", b"4294967296", b"18446744073709551616", b"1" * 40, b"+5", b"1_0", b"0x10"))
+        number = chance.choice(
+            (
+                *words(r"""
+    0 -1 65536 4294967296 18446744073709551616 +5 1_0 0x10
+"""),
+                b"1" * 40,
+            )
+        )
         octets[digits[0] : digits[0] + 1] = number
 
 
@@ -88,5 +100,17 @@ def _graft(chance: random.Random, octets: bytearray, place: int, word: bytes, ot
 
 
 _CHANGES: Sequence[Change] = (
-    _flip, _set, _insert, _insert, _overwrite, _remove, _cut, _double, _repeat, _line_out, _line_again, _number, _graft,
-)  # fmt: skip
+    _flip,
+    _set,
+    _insert,
+    _insert,
+    _overwrite,
+    _remove,
+    _cut,
+    _double,
+    _repeat,
+    _line_out,
+    _line_again,
+    _number,
+    _graft,
+)

@@ -1,20 +1,21 @@
-"""The seed corpus: torture messages and flows as they are in the tree, and the octets that the wire of each is made of."""
+"""The seed corpus: torture messages and flows as they are in the tree, and what they are made of."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from tests.fuzz.target import words
 from tests.sip.samples import SAMPLES as TORTURE
 
 WIRE = Path(__file__).parent.parent / "wire"
 
-SIP_WORDS = (
-    b"\r\n", b"\r\n\r\n", b"\r\n ", b"\r", b"\n", b"\0", b"\x1b[31m", b"\xe2\x80\xae", b"\xff", b'"', b'\\"', b"<", b">",
-    b",", b";", b"=", b"%00", b"%", b"SIP/2.0", b"INVITE ", b"CANCEL ", b"BYE ", b"ACK ", b"sip:", b"sips:", b"tel:+1",
-    b";tag=", b";branch=z9hG4bK", b";rport", b";received=", b";lr", b"[::1]", b"4294967296", b"-1", b"00000000001",
-    "²".encode(), b"Content-Length: ", b"\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKb", b"\r\nRecord-Route: <sip:a;lr>",
-    b"\r\nContact: *", b"\r\nRequire: x", b"\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\"", b"To\x01: ", b"To : ",
-)  # fmt: skip
+SIP_WORDS = words(r"""
+    \r\n \r\n\r\n \r\n\x20 \r \n \x00 \x1b[31m \xe2\x80\xae \xff " \\" < > , ; = %00 % SIP/2.0 INVITE\x20
+    CANCEL\x20 BYE\x20 ACK\x20 sip: sips: tel:+1 ;tag= ;branch=z9hG4bK ;rport ;received= ;lr [::1] 4294967296
+    -1 00000000001 \xc2\xb2 Content-Length:\x20 \r\nVia:\x20SIP/2.0/UDP\x20a;branch=z9hG4bKb
+    \r\nRecord-Route:\x20<sip:a;lr> \r\nContact:\x20* \r\nRequire:\x20x
+    \r\nWWW-Authenticate:\x20Digest\x20realm="a",\x20nonce="b" To\x01:\x20 To\x20:\x20
+""")
 
 
 def wire(*patterns: str) -> list[bytes]:

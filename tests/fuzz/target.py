@@ -61,3 +61,8 @@ def pieces_of(octets: bytes) -> list[bytes]:
     """The same octets, cut as the first of them say: always the same way, and never alike."""
     step = 1 + sum(octets[:64]) % 61
     return [octets[at : at + step] for at in range(0, len(octets), step)]
+
+
+def words(text: str) -> tuple[bytes, ...]:
+    """Words with blanks between them, and Python's escapes for what is not visible."""
+    return tuple(word.encode("latin-1").decode("unicode_escape").encode("latin-1") for word in text.split())

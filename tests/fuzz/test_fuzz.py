@@ -38,7 +38,9 @@ class Growing(SynchronousTestCase):
         self.assertGreater(len(measurable()), 10)
 
     def test_growth_is_told_of_what_is_quadratic(self) -> None:
-        target = Target("square", lambda octets: [octets.count(b"b", at) for at in range(0, len(octets), 8)] and None, lambda: [b""])
+        target = Target(
+            "square", lambda octets: [octets.count(b"b", at) for at in range(0, len(octets), 8)] and None, lambda: [b""]
+        )
         self.assertGreater(measured(target, (Frame(), b"a"), 65536).growth, growth.MOST)
         self.assertEqual(next(grown(target, 64)).growth, 1.0)
 
@@ -77,9 +79,12 @@ class Running(SynchronousTestCase):
         self.assertEqual(pieces_of(b""), [])
 
     def test_a_log_is_read_for_what_should_not_be_in_it(self) -> None:
-        good = "2026-11-22T10:14:03.600Z info sip resp code=200 from=\"a\\nb\"\n"
+        good = '2026-11-22T10:14:03.600Z info sip resp code=200 from="a\\nb"\n'
         log = Path(self.mktemp())
         log.write_text(good)
         self.assertEqual(faults_in(log), [])
-        log.write_bytes((good + "forged\n").encode() + b"2026-11-22T10:14:03.600Z info \x1b[2J\n2026-11-22T10:14:03.600Z critical Traceback\n")
+        log.write_bytes(
+            (good + "forged\n").encode()
+            + b"2026-11-22T10:14:03.600Z info \x1b[2J\n2026-11-22T10:14:03.600Z critical Traceback\n"
+        )
         self.assertEqual(len(faults_in(log)), 3)

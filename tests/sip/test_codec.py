@@ -225,7 +225,7 @@ class LimitTests(SynchronousTestCase):
 
     def test_start_line_is_counted_in_octets(self) -> None:
         """Or a stream would be refused that comes in pieces, and read that comes whole."""
-        start = "SIP/2.0 200 ".encode()
+        start = b"SIP/2.0 200 "
         fits, longer = (start + "é".encode() * 23 + b"x" * more for more in (2, 3))
         rest = OK.partition(b"\r\n")[2] + b"\r\n"
         self.fits(fits + b"\r\n" + rest, longer + b"\r\n" + rest, 414)

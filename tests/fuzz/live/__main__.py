@@ -1,8 +1,8 @@
-"""Attacks a receiver and a sender that run on this machine: `python -m tests.fuzz.live [--sip N] [--msrp N] [--http N]`.
+"""Attacks a receiver and a sender that run here: `python -m tests.fuzz.live [--sip N] [--msrp N] [--http N]`.
 
 Everything happens in a network of its own that has loopback and nothing else (`unshare -n`), so that no mutated address
-is ever reached. The figures are those of SECURITY G1, G2, G4 and G5. Exit 0: every good peer was answered, no error in a
-log, nothing answered 500, no line in a log or an answer that a stranger made.
+is ever reached. The figures are those of SECURITY G1, G2, G4 and G5. Exit 0: every good peer was answered, no error
+in a log, nothing answered 500, no line in a log or an answer that a stranger made.
 """
 
 from __future__ import annotations
@@ -38,14 +38,19 @@ def main(arguments: list[str]) -> int:
     """Attack, and tell what came of it; 0 when nothing did."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.live", description="Hostile bytes to real daemons.")
     parser.add_argument("--sip", type=int, default=100_000, help="mutations over each of UDP, TCP and TLS")
-    parser.add_argument("--msrp", type=int, default=5_000, help="over each of TCP and TLS, as a stranger and as a bound peer")
+    parser.add_argument(
+        "--msrp", type=int, default=5_000, help="over each of TCP and TLS, as a stranger and as a bound peer"
+    )
     parser.add_argument("--http", type=int, default=5_000, help="to each daemon")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--after", type=float, default=AFTER, help="seconds of quiet before memory is looked at")
     options = parser.parse_args(arguments)
     if INSIDE not in os.environ:
         return _inside(arguments)
-    with tempfile.TemporaryDirectory(prefix="pushsvc-fuzz-") as directory, Lab(Path(directory), settings={"receiver": RECEIVER}) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="pushsvc-fuzz-") as directory,
+        Lab(Path(directory), settings={"receiver": RECEIVER}) as lab,
+    ):
         lab.start()
         return _attacked(lab, options)
 
@@ -53,7 +58,19 @@ def main(arguments: list[str]) -> int:
 def _inside(arguments: list[str]) -> int:
     """The same again, in a network that has only loopback."""
     script = 'ip link set lo up && exec "$@"'
-    command = ["unshare", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-m", "tests.fuzz.live", *arguments]
+    command = [
+        "unshare",
+        "--map-root-user",
+        "--net",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        sys.executable,
+        "-m",
+        "tests.fuzz.live",
+        *arguments,
+    ]
     return subprocess.run(command, env={**os.environ, INSIDE: "1"}, check=False).returncode
 
 
@@ -61,7 +78,10 @@ def _attacked(lab: Lab, options: argparse.Namespace) -> int:
     daemons = (lab.receiver, lab.sender)
     sip.attack("udp", lab.receiver.ready["sip"]["udp"], WARM, 0)
     before = {daemon.role: standing(daemon) for daemon in daemons}
-    print("| what | mutations | a second | connections | good peers asked | unanswered | p99 | worst | answered 500 | RSS |\n" + "|---" * 10 + "|")
+    print(
+        "| what | mutations | a second | connections | good peers asked | unanswered | p99 | worst | answered 500 "
+        "| RSS |\n" + "|---" * 10 + "|"
+    )
     all_told = []
     for daemon, attack, count in _attacks(lab, options):
         told = attack(count, options.seed)
@@ -79,7 +99,8 @@ def _attacked(lab: Lab, options: argparse.Namespace) -> int:
         bad += len(faults)
         size = daemon.log.stat().st_size / MIB
         print(
-            f"{daemon.role}: RSS {growth:+.1f} MiB and {now.files - before[daemon.role].files:+} open files {options.after:.0f} s after,"
+            f"{daemon.role}: RSS {growth:+.1f} MiB and {now.files - before[daemon.role].files:+} open files "
+            f"{options.after:.0f} s after,"
             f" log of {size:.1f} MiB, faults in it: {len(faults)}"
         )
         print("".join(f"  {fault}\n" for fault in faults), end="")
@@ -95,7 +116,9 @@ def _attacks(lab: Lab, options: argparse.Namespace) -> Iterator[Attack]:
         for bound in (False, True):
             yield (
                 lab.receiver,
-                lambda count, seed, t=transport, b=bound: msrp.attack(ready["sip"]["tcp"], ready["msrp"], t, count, seed, bound=b),  # type: ignore[misc]
+                lambda count, seed, t=transport, b=bound: msrp.attack(
+                    ready["sip"]["tcp"], ready["msrp"], t, count, seed, bound=b
+                ),  # type: ignore[misc]
                 options.msrp,
             )
     for daemon in (lab.receiver, lab.sender):
@@ -109,7 +132,8 @@ def _answered_500(told: Told) -> int:
 def _row(told: Told, growth: float) -> str:
     asked = len(told.waits) + told.unanswered
     return (
-        f"| {told.name} | {told.sent} | {told.sent / told.seconds:.0f} | {told.calls} | {asked} | {told.unanswered} | {told.p99() * 1000:.0f} ms"
+        f"| {told.name} | {told.sent} | {told.sent / told.seconds:.0f} | {told.calls} | {asked} | "
+        f"{told.unanswered} | {told.p99() * 1000:.0f} ms"
         f" | {max(told.waits, default=0) * 1000:.0f} ms | {_answered_500(told)} | {growth:+.1f} MiB |"
     )
 

@@ -9,11 +9,13 @@ from itertools import islice
 from tests.fuzz.live.sip import BATCH, Told
 from tests.fuzz.live.wires import PATIENCE, Wire
 from tests.fuzz.mutation import mutations
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, words
 from tests.fuzz.targets import http_bodies, http_connection
 
 _status = re.compile(rb"HTTP/1\.1 ([0-9]{3})")
-PATHS = (b"/v1/pushes", b"/v1/inbox", b"/v1/decisions/x", b"/v1/pushes/psh_x/trace", b"/v1/inbox/x/content", b"/metrics", b"/v1/account")
+PATHS = words(r"""
+    /v1/pushes /v1/inbox /v1/decisions/x /v1/pushes/psh_x/trace /v1/inbox/x/content /metrics /v1/account
+""")
 
 
 def attack(role: str, url: str, count: int, seed: int) -> Told:
@@ -21,7 +23,9 @@ def attack(role: str, url: str, count: int, seed: int) -> Told:
     told = Told(f"HTTP to the {role}")
     address = url.partition("//")[2]
     wire, good = Wire("tcp", address), Wire("tcp", address)
-    target = Target("live-http", lambda octets: None, _samples, (*http_connection.TARGET.words, *http_bodies.FORMS.words), 8192)
+    target = Target(
+        "live-http", lambda octets: None, _samples, (*http_connection.TARGET.words, *http_bodies.FORMS.words), 8192
+    )
     changed = mutations(target, seed)
     began = time.monotonic()
     while told.sent < count:
@@ -49,7 +53,10 @@ def _samples() -> list[bytes]:
             % (fields, len(body), body.replace(b"sip:alice@example.com", b"sip:nobody@127.0.0.1:9"))
         )
     decision = b'{"answer": "accept"}'
-    found.append(b"POST /v1/decisions/x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n" + decision)
+    found.append(
+        b"POST /v1/decisions/x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+        + decision
+    )
     return found
 
 

@@ -21,16 +21,20 @@ _status = re.compile(rb"MSRP [!-~]+ ([0-9]{3})")
 _path = re.compile(rb"a=path:(\S+)")
 _tag = re.compile(rb"\nTo:[^\r\n]*;tag=([^;\r\n]+)")
 OFFER = (
-    "v=0\r\no=- {n} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=message 9 {proto} *\r\na=accept-types:*\r\n"
+    "v=0\r\no=- {n} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=message 9 {proto} *\r\n"
+    "a=accept-types:*\r\n"
     "a=setup:active\r\na=path:{path}\r\na=sendonly\r\n"
 )
 REQUEST = (
-    "{method} sip:alice@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKm{n}{method}\r\nMax-Forwards: 70\r\n"
-    "From: <sip:peer@127.0.0.1>;tag=p{n}\r\nTo: <sip:alice@127.0.0.1>{tag}\r\nCall-ID: msrp{n}\r\nCSeq: {cseq} {name}\r\n"
+    "{method} sip:alice@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKm{n}{method}\r\n"
+    "Max-Forwards: 70\r\n"
+    "From: <sip:peer@127.0.0.1>;tag=p{n}\r\nTo: <sip:alice@127.0.0.1>{tag}\r\nCall-ID: msrp{n}\r\nCSeq: {cseq} "
+    "{name}\r\n"
     "Contact: <sip:peer@127.0.0.1:9;transport=tcp>\r\n{more}Content-Length: {length}\r\n\r\n{body}"
 )
 SEND = (
-    b"MSRP good%d SEND\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: good%d\r\nByte-Range: 1-5/5\r\nContent-Type: text/plain\r\n\r\n"
+    b"MSRP good%d SEND\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: good%d\r\nByte-Range: 1-5/5\r\n"
+    b"Content-Type: text/plain\r\n\r\n"
     b"%05d\r\n-------good%d$\r\n"
 )
 
@@ -79,14 +83,19 @@ class Peer:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self._sip.hear(end - time.monotonic()):
             for answer in re.split(rb"(?=SIP/2\.0 [0-9]{3} )", bytes(self._sip.came)):
-                if answer.startswith(b"SIP/2.0 ") and answer[8:9] != b"1" and ending in answer and b"\r\n\r\n" in answer:
+                if (
+                    answer.startswith(b"SIP/2.0 ")
+                    and answer[8:9] != b"1"
+                    and ending in answer
+                    and b"\r\n\r\n" in answer
+                ):
                     return answer
         return b""
 
     def _request(self, method: str, cseq: int, more: str = "", body: str = "") -> bytes:
         return REQUEST.format(
             method=method, name=method, n=self._n, tag=self._tag, cseq=cseq, more=more, length=len(body), body=body
-        ).encode()  # fmt: skip
+        ).encode()
 
 
 def attack(sip: str, msrp: dict[str, str], transport: str, count: int, seed: int, *, bound: bool) -> Told:

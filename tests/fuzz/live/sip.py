@@ -27,8 +27,10 @@ _numbers = itertools.count(1)
 _HOSTS = re.compile(rb"[A-Za-z0-9.-]*example\.(?:com|org|net)|192\.0\.2\.[0-9]+")
 _TRANSPORTS = re.compile(rb"SIP/2\.0/(?:UDP|TCP|TLS)")
 OPTIONS = (
-    "OPTIONS sip:alice@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bKgood{number};rport\r\nMax-Forwards: 70\r\n"
-    "From: <sip:good@127.0.0.1>;tag=good{number}\r\nTo: <sip:alice@127.0.0.1>\r\nCall-ID: good{number}\r\nCSeq: 1 OPTIONS\r\n"
+    "OPTIONS sip:alice@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} "
+    "127.0.0.1:9;branch=z9hG4bKgood{number};rport\r\nMax-Forwards: 70\r\n"
+    "From: <sip:good@127.0.0.1>;tag=good{number}\r\nTo: <sip:alice@127.0.0.1>\r\nCall-ID: good{number}\r\nCSeq: 1 "
+    "OPTIONS\r\n"
     "Content-Length: 0\r\n\r\n"
 )
 
@@ -55,7 +57,9 @@ def attack(transport: str, address: str, count: int, seed: int) -> Told:
     """`count` mutations over this transport."""
     told = Told(f"SIP over {transport.upper()}")
     wire, good = Wire(transport, address), Wire(transport, address)
-    changed = mutations(Target(f"live-{transport}", lambda octets: None, lambda: _samples(transport), samples.SIP_WORDS, 8192), seed)
+    changed = mutations(
+        Target(f"live-{transport}", lambda octets: None, lambda: _samples(transport), samples.SIP_WORDS, 8192), seed
+    )
     began = time.monotonic()
     while told.sent < count:
         for number, octets in enumerate(islice(changed, BATCH), 1):
@@ -76,7 +80,7 @@ def attack(transport: str, address: str, count: int, seed: int) -> Told:
 
 
 def ask(good: Wire, told: Told | None) -> None:
-    """One OPTIONS and its answer, sent again over UDP as it has to be; told of nobody where only its end is waited for."""
+    """One OPTIONS and its answer, sent again over UDP as it has to be. `told` None: it is not timed."""
     asked = OPTIONS.format(transport=good.transport.upper(), number=next(_numbers)).encode()
     branch = asked.partition(b"branch=")[2].partition(b";")[0]
     began = time.monotonic()

@@ -1,7 +1,7 @@
 """A whole receiver and a whole sender in a simulated network, and somebody who says whatever he likes to them.
 
-What must hold: no root catches a bug of ours, nothing is answered 500 but what is out of order in its dialog, and when all
-is over nothing is left: no session, no transaction, no connection, no timer, no part of a file.
+What must hold: no root catches a bug of ours, nothing is answered 500 but what is out of order in its dialog, and when
+all is over nothing is left: no session, no transaction, no connection, no timer, no part of a file.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ def run_msrp(octets: bytes) -> None:
         said = octets.replace(b"{us}", foreigner.path.encode()).replace(b"{you}", foreigner.theirs.encode())
         foreigner.wire.transport.write(said)
         network.settle(1.0)
-        holds(all(b"\0" not in entry.about.name.encode("utf-8", "replace") for entry in receiver.arrived), "a name with NUL")
+        holds(
+            all(b"\0" not in entry.about.name.encode("utf-8", "replace") for entry in receiver.arrived),
+            "a name with NUL",
+        )
         holds(sum(map(len, receiver.contents())) <= len(said), "more in the inbox than was sent")
         _nothing_left(network, directory, receiver.stack)
         receiver.inbox.stop()
@@ -163,12 +166,33 @@ def _to_msrp() -> list[bytes]:
     send = b"MSRP tid%d SEND\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: %d\r\n"
     body = b"Byte-Range: 1-%d/%d\r\nContent-Type: text/plain\r\n\r\n%s\r\n-------tid%d%s\r\n"
     whole = send % (1, 1) + body % (5, 5, b"hello", 1, b"$")
-    first, rest = send % (1, 1) + body % (2, 5, b"he", 1, b"+"), send % (2, 1) + body.replace(b"1-", b"3-") % (5, 5, b"llo", 2, b"$")
+    first, rest = (
+        send % (1, 1) + body % (2, 5, b"he", 1, b"+"),
+        send % (2, 1) + body.replace(b"1-", b"3-") % (5, 5, b"llo", 2, b"$"),
+    )
     empty = send % (3, 3) + b"-------tid3$\r\n"
-    report = b"MSRP tid4 REPORT\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: 1\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n-------tid4$\r\n"
-    wrapped = send % (5, 5) + b"Content-Type: message/cpim\r\n\r\nFrom: <sip:a>\r\n\r\nContent-Type: text/plain\r\n\r\nx\r\n-------tid5$\r\n"
-    named = whole.replace(b"Byte-Range", b"Content-Disposition: attachment; filename=\"../a.jpg\"\r\nContent-Description: x\r\nByte-Range")
-    return [whole, first + rest, empty + whole, report + whole, wrapped, named, first, whole.replace(b"-tid1$", b"-tid1#"), *samples.msrp()]
+    report = (
+        b"MSRP tid4 REPORT\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: 1\r\nByte-Range: 1-5/5\r\n"
+        b"Status: 000 200 OK\r\n-------tid4$\r\n"
+    )
+    wrapped = (
+        send % (5, 5) + b"Content-Type: message/cpim\r\n\r\nFrom: <sip:a>\r\n\r\nContent-Type: text/plain\r\n\r\nx\r\n"
+        b"-------tid5$\r\n"
+    )
+    named = whole.replace(
+        b"Byte-Range", b'Content-Disposition: attachment; filename="../a.jpg"\r\nContent-Description: x\r\nByte-Range'
+    )
+    return [
+        whole,
+        first + rest,
+        empty + whole,
+        report + whole,
+        wrapped,
+        named,
+        first,
+        whole.replace(b"-tid1$", b"-tid1#"),
+        *samples.msrp(),
+    ]
 
 
 def _to_sender() -> list[bytes]:
@@ -179,14 +203,25 @@ def _to_sender() -> list[bytes]:
     asked = plain % (b"401 x", b'WWW-Authenticate: Digest realm="a", nonce="b", qop="auth", algorithm=SHA-256\r\n')
     small = plain % (b"422 x", b"Min-SE: 4000\r\n")
     return [
-        OK + answer, OK + answer + SEPARATOR + reply, moved + SEPARATOR + OK + answer, asked + SEPARATOR + OK + answer, small + SEPARATOR + OK + answer,
-        plain % (b"503 x", b"Retry-After: 5\r\n"), plain % (b"183 x", b"") + SEPARATOR + OK, plain % (b"488 x", b"Warning: 305 a \"b\"\r\n"),
-    ]  # fmt: skip
+        OK + answer,
+        OK + answer + SEPARATOR + reply,
+        moved + SEPARATOR + OK + answer,
+        asked + SEPARATOR + OK + answer,
+        small + SEPARATOR + OK + answer,
+        plain % (b"503 x", b"Retry-After: 5\r\n"),
+        plain % (b"183 x", b"") + SEPARATOR + OK,
+        plain % (b"488 x", b'Warning: 305 a "b"\r\n'),
+    ]
 
 
 _HOSTILE: tuple[tuple[str, Callable[[bytes], None], Callable[[], list[bytes]], tuple[bytes, ...]], ...] = (
     ("receiver", run_receiver, _to_receiver, (*samples.SIP_WORDS, SEPARATOR)),
     ("receiver-msrp", run_msrp, _to_msrp, WORDS),
-    ("sender", run_sender, _to_sender, (*samples.SIP_WORDS, SEPARATOR, b"{head}", b"{mirror}", b"SIP/2.0 500 x\r\n", b"SIP/2.0 487 x\r\n")),
+    (
+        "sender",
+        run_sender,
+        _to_sender,
+        (*samples.SIP_WORDS, SEPARATOR, b"{head}", b"{mirror}", b"SIP/2.0 500 x\r\n", b"SIP/2.0 487 x\r\n"),
+    ),
 )
 TARGETS = [Target(name, run, given, words, longest=16384, weight=100) for name, run, given, words in _HOSTILE]

@@ -8,7 +8,7 @@ from pushsvc.msrp.chunk import OtherRequest, Reply
 from pushsvc.msrp.uri import MsrpUri
 from pushsvc.sip.headers import is_sendable
 from tests.fuzz import samples
-from tests.fuzz.target import Frame, Target, holds, text_of
+from tests.fuzz.target import Frame, Target, holds, text_of, words
 from tests.tokens import CountedTokens
 
 ACCOUNT = Account("alice", "secret", "")
@@ -42,10 +42,13 @@ def _relay(text: str) -> None:
 def _samples() -> list[bytes]:
     named = (b"WWW-Authenticate:", b"Proxy-Authenticate:", b"Authorization:", b"Authentication-Info:", b"Use-Path:")
     messages = [*samples.sip(), *samples.msrp()]
-    lines = {line.partition(b":")[2].strip() for each in messages for line in each.split(b"\r\n") if line.startswith(named)}
+    lines = {
+        line.partition(b":")[2].strip() for each in messages for line in each.split(b"\r\n") if line.startswith(named)
+    }
     return [
         *sorted(lines),
-        b'Digest realm="a", nonce="b", qop="auth,auth-int", algorithm=SHA-256-sess, opaque="", stale=TRUE\nDigest realm=b',
+        b'Digest realm="a", nonce="b", qop="auth,auth-int", algorithm=SHA-256-sess, opaque="", stale=TRUE\nDigest '
+        b"realm=b",
         b'2msrps://a:1/b;tcp\nBasic realm="x", Digest nonce="\\"", realm=""',
     ]
 
@@ -54,9 +57,13 @@ TARGET = Target(
     "authentication",
     run,
     _samples,
-    (b"Digest ", b"realm=", b'nonce="', b"qop=", b"algorithm=", b"MD5", b"SHA-256-sess", b"stale=true", b",", b'\\"', b'"', b"\n", b"="),
+    words(r"""
+    Digest\x20 realm= nonce=" qop= algorithm= MD5 SHA-256-sess stale=true , \\" " \n =
+"""),
     longest=2048,
     limit=65536,
     frames=(Frame(b"Digest "), Frame(b'Digest realm="'), Frame(b"Digest realm=a, nonce=b, qop="), Frame()),
-    units=(b"Digest realm=a, nonce=b, ", b"a=b,", b'\\"', b'"",', b"<", b"Digest ", b"auth,", b'a="",'),
+    units=words(r"""
+    Digest\x20realm=a,\x20nonce=b,\x20 a=b, \\" "", < Digest\x20 auth, a="",
+"""),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from pushsvc.config.load import load_receiver, load_sender
 from pushsvc.config.printed import to_toml
 from pushsvc.errors import ConfigErrors
-from tests.fuzz.target import SEPARATOR, Frame, Target, holds
+from tests.fuzz.target import SEPARATOR, Frame, Target, holds, words
 
 ETC = Path(__file__).parents[3] / "etc"
 
@@ -44,10 +44,14 @@ def _uncommented(path: Path) -> bytes:
 def _samples() -> list[bytes]:
     found = [_uncommented(ETC / "receiver.toml"), _uncommented(ETC / "sender.toml")]
     small = (
-        b'[[rule]]\nfrom="sip:*"\naction="ask"\n[[rule]]\ntypes=["a/b"]\n', b'[sip]\nlisten=["udp:127.0.0.1:0","tls:[::1]:5061"]\nt1="5ms"\n',
-        b'[accept]\nmax_size="1GiB"\nopen=true\n', b'sip.identity="sip:a@b"\n[delivery]\nretry={first="5s",factor=3.0}\n', b'[tls]\nca="x"\n',
-        b"[log]\nlevel='debug'\n" + SEPARATOR + b"sip.identity=sip:a@b", b"a=[[[1]]]\n" + SEPARATOR + b"sip.listen=[1,[2]]",
-    )  # fmt: skip
+        b'[[rule]]\nfrom="sip:*"\naction="ask"\n[[rule]]\ntypes=["a/b"]\n',
+        b'[sip]\nlisten=["udp:127.0.0.1:0","tls:[::1]:5061"]\nt1="5ms"\n',
+        b'[accept]\nmax_size="1GiB"\nopen=true\n',
+        b'sip.identity="sip:a@b"\n[delivery]\nretry={first="5s",factor=3.0}\n',
+        b'[tls]\nca="x"\n',
+        b"[log]\nlevel='debug'\n" + SEPARATOR + b"sip.identity=sip:a@b",
+        b"a=[[[1]]]\n" + SEPARATOR + b"sip.listen=[1,[2]]",
+    )
     return [*found, *small]
 
 
@@ -56,14 +60,28 @@ TARGET = Target(
     run,
     _samples,
     (
-        b"[", b"]", b"[[", b"]]", b"{", b"}", b'"""', b"'''", b'"', b"'", b"=", b".", b",", b"\n", b"\r\n", b"#", b"\\u0000", b"\\", b"inf", b"nan",
-        b"1979-05-27T07:32:00Z", b"0x", b"true", b'"1GiB"', b'"-5s"', b"9" * 5000, b"[[rule]]\n", b"[sip]\n", b"listen=", SEPARATOR,
+        *words(r'''
+    [ ] [[ ]] { } """ \x27\x27\x27 " \x27 = . , \n \r\n # \\u0000 \\ inf nan 1979-05-27T07:32:00Z 0x true
+    "1GiB" "-5s" [[rule]]\n [sip]\n listen=
+'''),
+        b"9" * 5000,
+        SEPARATOR,
     ),
     limit=65536,
     frames=(
-        Frame(), Frame(b"a="), Frame(b"a=[", b"]"), Frame(b'a="', b'"'), Frame(b'a="""', b'"""'), Frame(b"[a]\n"), Frame(b"", SEPARATOR + b"a=b"),
-        Frame(SEPARATOR + b"a="), Frame(b"[sip]\nlisten=[", b"]"),
+        Frame(),
+        Frame(b"a="),
+        Frame(b"a=[", b"]"),
+        Frame(b'a="', b'"'),
+        Frame(b'a="""', b'"""'),
+        Frame(b"[a]\n"),
+        Frame(b"", SEPARATOR + b"a=b"),
+        Frame(SEPARATOR + b"a="),
+        Frame(b"[sip]\nlisten=[", b"]"),
     ),
-    units=(b"[[rule]]\n", b"[[rule]]\nfrom=1\n", b"[[a.b]]\n", b"\n\n", b'"a",', b"'''a''',", b"{a=1},", b"a.", b"\\\\", b'\\"', b"[", b"{a=", b"#\n", b"1,", b"1"),
+    units=words(r"""
+    [[rule]]\n [[rule]]\nfrom=1\n [[a.b]]\n \n\n "a", \x27\x27\x27a\x27\x27\x27, {a=1}, a. \\\\ \\" [ {a= #\n
+    1, 1
+"""),
     weight=100,
-)  # fmt: skip
+)

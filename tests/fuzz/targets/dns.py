@@ -14,7 +14,7 @@ from pushsvc.net.locate import MAX_ADDRESSES, Locator
 from pushsvc.net.service_lookup import DnsLookup
 from pushsvc.sip.service_records import Srv, in_order
 from pushsvc.sip.uri import SipUri
-from tests.fuzz.target import Frame, Target, holds
+from tests.fuzz.target import Frame, Target, holds, words
 
 URI = SipUri.parse("sip:alice@example.com")
 
@@ -42,7 +42,9 @@ def run(octets: bytes) -> None:
     if answers:
         _located(answers)
     numbers = [struct.unpack_from("!HHH", octets, at) for at in range(0, len(octets) - 5, 6)][:32]
-    records = [Srv(priority, weight, port, f"h{index}.example.com") for index, (priority, weight, port) in enumerate(numbers)]
+    records = [
+        Srv(priority, weight, port, f"h{index}.example.com") for index, (priority, weight, port) in enumerate(numbers)
+    ]
     fraction = (sum(octets) % 100) / 100
     ordered = in_order(records, lambda: fraction)
     holds(sorted(map(str, ordered)) == sorted(map(str, records)), "not every place once")
@@ -67,12 +69,32 @@ def _answer(*records: Any) -> bytes:
 
 
 def _samples() -> list[bytes]:
-    srv = [dns.Record_SRV(priority, weight, 5060, b"sip%d.example.com" % weight) for priority, weight in ((1, 0), (1, 10), (2, 65535))]
-    naptr = [dns.Record_NAPTR(order, 50, b"s", service, b"", b"_sip._udp.example.com") for order, service in ((1, b"SIP+D2U"), (2, b"SIPS+D2T"))]
-    return [_answer(*srv), _answer(*naptr), _answer(*srv, *naptr), _answer(dns.Record_SRV(0, 0, 0, b".")), struct.pack("!12H", *range(12))]
+    srv = [
+        dns.Record_SRV(priority, weight, 5060, b"sip%d.example.com" % weight)
+        for priority, weight in ((1, 0), (1, 10), (2, 65535))
+    ]
+    naptr = [
+        dns.Record_NAPTR(order, 50, b"s", service, b"", b"_sip._udp.example.com")
+        for order, service in ((1, b"SIP+D2U"), (2, b"SIPS+D2T"))
+    ]
+    return [
+        _answer(*srv),
+        _answer(*naptr),
+        _answer(*srv, *naptr),
+        _answer(dns.Record_SRV(0, 0, 0, b".")),
+        struct.pack("!12H", *range(12)),
+    ]
 
 
 TARGET = Target(
-    "dns", run, _samples, (b"\xc0\x0c", b"\xff\xff", b"\0\0", b"\0\x21", b"\0\x23", b"\x3f", b"SIP+D2T", b"s"), longest=1024, limit=4096,
-    frames=(Frame(), Frame(_answer(dns.Record_SRV(1, 1, 1, b"a.b"))[:12])), units=(b"\0\1\0\1\0\1", b"\xc0\x0c", b"\1a"),
-)  # fmt: skip
+    "dns",
+    run,
+    _samples,
+    words(r"""
+    \xc0\x0c \xff\xff \x00\x00 \x00! \x00# ? SIP+D2T s
+"""),
+    longest=1024,
+    limit=4096,
+    frames=(Frame(), Frame(_answer(dns.Record_SRV(1, 1, 1, b"a.b"))[:12])),
+    units=(b"\0\1\0\1\0\1", b"\xc0\x0c", b"\1a"),
+)

@@ -16,19 +16,23 @@ from pushsvc.api.strict_json import read_json
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.submission import Draft, Rules, read_submission
 from pushsvc.sender.submission_forms import Reservations, open_form
-from tests.fuzz.target import SEPARATOR, Frame, Target, holds, pieces_of
+from tests.fuzz.target import SEPARATOR, Frame, Target, holds, pieces_of, words
 from tests.sender.outbox_case import NOW, CountingTokens, at_once
 
 RULES = Rules(max_content=10_000, time_to_live=60.0)
 PUSH = b'{"to": ["sip:alice@example.com"], "content": {"text": "hello"}}'
 FULL = (
-    b'{"to": ["sip:a@b", "sips:c@d;x=y"], "contents": [{"type": "image/jpeg", "name": "../g.jpg", "base64": "AAAA", "icon": {"type":'
-    b' "image/png", "base64": "AA=="}}, {"text": "\\u00e4\\ud83d\\ude00"}], "title": "Gate 3", "description": null, "application":'
-    b' "mms.ua", "mode": "auto", "disposition": "attachment", "not_after": "2030-11-22T11:00:00Z", "priority": "normal",'
+    b'{"to": ["sip:a@b", "sips:c@d;x=y"], "contents": [{"type": "image/jpeg", "name": "../g.jpg", "base64": '
+    b'"AAAA", "icon": {"type":'
+    b' "image/png", "base64": "AA=="}}, {"text": "\\u00e4\\ud83d\\ude00"}], "title": "Gate 3", "description": '
+    b'null, "application":'
+    b' "mms.ua", "mode": "auto", "disposition": "attachment", "not_after": "2030-11-22T11:00:00Z", "priority": '
+    b'"normal",'
     b' "idempotency": "k", "correlation": {"alarm": 4711, "a": [1.5e3, true]}, "labels": ["x"]}'
 )
 FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="push"\r\n\r\n{"to": ["sip:a@b"]}\r\n--b\r\nContent-Disposition: form-data; name="f";'
+    b'--b\r\nContent-Disposition: form-data; name="push"\r\n\r\n{"to": ["sip:a@b"]}\r\n--b\r\n'
+    b'Content-Disposition: form-data; name="f";'
     b' filename="../a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n12345\r\n--b--\r\n'
 )
 
@@ -121,29 +125,66 @@ def _forms() -> list[bytes]:
     return [
         b"Content-Type: application/json\n\n" + PUSH,
         b"Content-Type: multipart/form-data; boundary=b\n\n" + FORM,
-        b"Content-Type: multipart/form-data; boundary=\"b\"\nIdempotency-Key: k\n\n" + FORM.replace(b"12345", b"x" * 3000),
-        b"Push-To: sip:a@b, <sip:c@d;x=,>\nPush-Name: a/b.jpg\nPush-Title: =?utf-8?q?x?=\nPush-Until: 2030-11-22T11:00:00Z\nContent-Type: image/png\n\nPNG",
-        b"Push-To: sip:a@b\nPush-Labels: a,b\nPush-Mode: msrp\nIdempotency-Key: x\nContent-Type: application/x-www-form-urlencoded\n\na=b",
-    ]  # fmt: skip
+        b'Content-Type: multipart/form-data; boundary="b"\nIdempotency-Key: k\n\n'
+        + FORM.replace(b"12345", b"x" * 3000),
+        b"Push-To: sip:a@b, <sip:c@d;x=,>\nPush-Name: a/b.jpg\nPush-Title: =?utf-8?q?x?=\nPush-Until: "
+        b"2030-11-22T11:00:00Z\nContent-Type: image/png\n\nPNG",
+        b"Push-To: sip:a@b\nPush-Labels: a,b\nPush-Mode: msrp\nIdempotency-Key: x\nContent-Type: "
+        b"application/x-www-form-urlencoded\n\na=b",
+    ]
 
 
 JSON = Target(
-    "http-json", run_json, lambda: [PUSH, FULL, b"[]", b'{"a": {"b": [1, 2.5, "\\u00e4"]}}'],
-    (b'"', b"\\", b"\\u0000", b"\\ud800", b"{", b"}", b"[", b"]", b":", b",", b"null", b"true", b"1e999", b"-0", b"NaN", b'"to"', b'"content"', b'"base64"', b"9" * 70),
+    "http-json",
+    run_json,
+    lambda: [PUSH, FULL, b"[]", b'{"a": {"b": [1, 2.5, "\\u00e4"]}}'],
+    (
+        *words(r"""
+    " \\ \\u0000 \\ud800 { } [ ] : , null true 1e999 -0 NaN "to" "content" "base64"
+"""),
+        b"9" * 70,
+    ),
     limit=8 * 1024 * 1024,
-    frames=(Frame(), Frame(b"[" * 33), Frame(b"[" * 33 + b'"'), Frame(b'{"a":"', b'"}'), Frame(b"[", b"1]"), Frame(b'{"to":["sip:a@b"],"content":{"text":"', b'"}}'),
-            Frame(b'{"to":["sip:a@b"],"content":{"base64":"', b'"}}'), Frame(b'{"to":[', b'"sip:a@b"],"content":{"text":"x"}}')),
-    units=(b'\\"', b'"\\"', b'"a",', b"[],", b"{},", b"[", b"1,", b'"sip:a@b",', b'"a":1,', b"\\u00e4", b'{"a":1},'),
+    frames=(
+        Frame(),
+        Frame(b"[" * 33),
+        Frame(b"[" * 33 + b'"'),
+        Frame(b'{"a":"', b'"}'),
+        Frame(b"[", b"1]"),
+        Frame(b'{"to":["sip:a@b"],"content":{"text":"', b'"}}'),
+        Frame(b'{"to":["sip:a@b"],"content":{"base64":"', b'"}}'),
+        Frame(b'{"to":[', b'"sip:a@b"],"content":{"text":"x"}}'),
+    ),
+    units=words(r"""
+    \\" "\\" "a", [], {}, [ 1, "sip:a@b", "a":1, \\u00e4 {"a":1},
+"""),
     weight=2,
-)  # fmt: skip
+)
 FORMS = Target(
-    "http-forms", run_form, _forms,
-    (b"--b\r\n", b"--b--\r\n", b"\r\n", b"\r\n\r\n", b"\n", b"\n\n", b'name="push"', b'filename="', b"filename*=utf-8''%00", b"boundary=", b"Push-To: ", b"<", b">", b",",
-     b'"', b"Content-Disposition: form-data; name=\"x\"\r\n", b"multipart/form-data", SEPARATOR),
+    "http-forms",
+    run_form,
+    _forms,
+    (
+        *words(r"""
+    --b\r\n --b--\r\n \r\n \r\n\r\n \n \n\n name="push" filename=" filename*=utf-8\x27\x27%00 boundary=
+    Push-To:\x20 < > , " Content-Disposition:\x20form-data;\x20name="x"\r\n multipart/form-data
+"""),
+        SEPARATOR,
+    ),
     limit=16384,
-    frames=(Frame(b"Push-To: ", b"\n\nx"), Frame(b"Content-Type: multipart/form-data; boundary=", b"\n\nx"), Frame(b"Content-Type: multipart/form-data; boundary=b; x=\"", b"\n\nx"),
-            Frame(b"Content-Type: ", b"\n\nx"), Frame(b"Content-Type: multipart/form-data; boundary=b\n\n"),
-            Frame(b"Content-Type: multipart/form-data; boundary=b\n\n--b\r\nContent-Disposition: form-data; name=\"", b"\"\r\n\r\nx\r\n--b--")),
-    units=(b"<", b"<a>", b"sip:a@b,", b";a=b", b';a="b"', b'\\"', b"\r\n--b", b"--b\r\n", b"\r\n-"),
+    frames=(
+        Frame(b"Push-To: ", b"\n\nx"),
+        Frame(b"Content-Type: multipart/form-data; boundary=", b"\n\nx"),
+        Frame(b'Content-Type: multipart/form-data; boundary=b; x="', b"\n\nx"),
+        Frame(b"Content-Type: ", b"\n\nx"),
+        Frame(b"Content-Type: multipart/form-data; boundary=b\n\n"),
+        Frame(
+            b'Content-Type: multipart/form-data; boundary=b\n\n--b\r\nContent-Disposition: form-data; name="',
+            b'"\r\n\r\nx\r\n--b--',
+        ),
+    ),
+    units=words(r"""
+    < <a> sip:a@b, ;a=b ;a="b" \\" \r\n--b --b\r\n \r\n-
+"""),
     weight=2,
-)  # fmt: skip
+)

@@ -16,11 +16,12 @@ from pushsvc.api.request import ApiRequest
 from pushsvc.api.resource import ApiResource
 from pushsvc.api.site import ApiSite
 from tests.api.client import RawClient, tree
-from tests.fuzz.target import Target, holds, pieces_of
+from tests.fuzz.target import Target, holds, pieces_of, words
 
 _statuses = re.compile(rb"HTTP/1\.1 ([0-9]{3})").findall
 POST = (
-    b"POST /v1/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"name":"x"}'[:11]
+    b"POST /v1/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"
+    + b'{"name":"x"}'[:11]
 )
 
 
@@ -66,17 +67,31 @@ def run(octets: bytes) -> None:
 
 def _samples() -> list[bytes]:
     get = b"GET /v1/things?limit=5&cursor=a HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-1\r\n\r\n"
-    chunked = b"POST /v1/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunked = (
+        b"POST /v1/things HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
     return [
-        get, POST, get + POST + get, chunked + b"c;x=y\r\n" + b'{"name":"x"}' + b"\r\n0\r\nA: b\r\n\r\n", b"HEAD /healthz HTTP/1.0\r\n\r\n",
-        POST.replace(b"POST", b"PUT"), POST.replace(b"Host", b"Expect: 100-continue\r\nHost"), get.replace(b"/v1", b"http://localhost/v1"),
+        get,
+        POST,
+        get + POST + get,
+        chunked + b"c;x=y\r\n" + b'{"name":"x"}' + b"\r\n0\r\nA: b\r\n\r\n",
+        b"HEAD /healthz HTTP/1.0\r\n\r\n",
+        POST.replace(b"POST", b"PUT"),
+        POST.replace(b"Host", b"Expect: 100-continue\r\nHost"),
+        get.replace(b"/v1", b"http://localhost/v1"),
         b"DELETE /v1/%2e%2e/%00 HTTP/1.1\r\nHost: [::1]:80\r\nAuthorization: Bearer x\r\n\r\n",
-    ]  # fmt: skip
+    ]
 
 
 TARGET = Target(
-    "http-connection", run, _samples,
-    (b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b"GET ", b"POST ", b"HTTP/1.1", b"Content-Length: 5\r\n", b"Content-Length: +5\r\n", b"Host: ",
-     b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: x\r\n", b"0\r\n\r\n", b"%00", b"%", b"?", b"&", b"/", b"..", b"Expect: 100-continue\r\n"),
+    "http-connection",
+    run,
+    _samples,
+    words(r"""
+    \r\n \r\n\r\n \n \r \x20 \t GET\x20 POST\x20 HTTP/1.1 Content-Length:\x205\r\n Content-Length:\x20+5\r\n
+    Host:\x20 Transfer-Encoding:\x20chunked\r\n Transfer-Encoding:\x20x\r\n 0\r\n\r\n %00 % ? & / ..
+    Expect:\x20100-continue\r\n
+"""),
     weight=10,
-)  # fmt: skip
+)

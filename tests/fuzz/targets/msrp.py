@@ -1,4 +1,4 @@
-"""MSRP frames: cut anywhere they are the same; every head is answered; contents come together as the rules say, or not."""
+"""MSRP frames: cut anywhere they are the same; every head is answered; contents come together by the rules."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pushsvc.msrp.incoming import MAX_HELD, Completed, Incoming, Output, Started
 from pushsvc.msrp.outgoing import Outgoing
 from pushsvc.msrp.uri import MsrpUri, format_path, hosts_differ, parse_path
 from tests.fuzz import samples
-from tests.fuzz.target import Frame, Target, holds, pieces_of, text_of
+from tests.fuzz.target import Frame, Target, holds, pieces_of, text_of, words
 from tests.tokens import CountedTokens
 
 OWN = MsrpUri.parse("msrps://192.0.2.20:2855/abcdef;tcp")
 SIZE = 2000  # octets of a content, at most
-WORDS = (
-    b"\r\n", b"\r\n\r\n", b"\r\n-------", b"-------", b"$\r\n", b"+\r\n", b"#\r\n", b"MSRP ", b" SEND", b" REPORT", b" 200 OK", b"To-Path: ",
-    b"From-Path: msrp://a:1/b;tcp", b"Byte-Range: 1-*/*", b"Byte-Range: -1--1/-1", b"Message-ID: a", b"Failure-Report: no", b"Success-Report: yes",
-    b"Status: 000 200 OK", b"Content-Type: text/plain", b"msrps://[::1]:1/a;tcp", b"999999999999999999", b"*", b"\r\n-------a786hjs2$\r\n", b"\0",
-)  # fmt: skip
+WORDS = words(r"""
+    \r\n \r\n\r\n \r\n------- ------- $\r\n +\r\n #\r\n MSRP\x20 \x20SEND \x20REPORT \x20200\x20OK
+    To-Path:\x20 From-Path:\x20msrp://a:1/b;tcp Byte-Range:\x201-*/* Byte-Range:\x20-1--1/-1 Message-ID:\x20a
+    Failure-Report:\x20no Success-Report:\x20yes Status:\x20000\x20200\x20OK Content-Type:\x20text/plain
+    msrps://[::1]:1/a;tcp 999999999999999999 * \r\n-------a786hjs2$\r\n \x00
+""")
 HEAD = b"MSRP abcdef SEND\r\nTo-Path: msrp://a:1/b;tcp\r\nFrom-Path: msrp://c:1/d;tcp\r\nMessage-ID: 1\r\n"
 
 
@@ -68,7 +69,11 @@ def run_head(octets: bytes) -> None:
         pass
     else:
         written = encode_head(head)
-        holds(read_head(written.removesuffix(b"\r\n").removesuffix(b"\r\n"), 40, 1 << 20).transaction_id == head.transaction_id, "another head")
+        holds(
+            read_head(written.removesuffix(b"\r\n").removesuffix(b"\r\n"), 40, 1 << 20).transaction_id
+            == head.transaction_id,
+            "another head",
+        )
     text = text_of(octets[:2048])
     try:
         path = parse_path(text)
@@ -86,8 +91,13 @@ def run_session(octets: bytes) -> None:
         return
     tokens = CountedTokens("fuzz")
     incoming = Incoming(
-        OWN, lambda type: not type.startswith("x"), tokens, SIZE, SIZE // 2 if octets[0] & 1 else None, one_content=bool(octets[0] & 2)
-    )  # fmt: skip
+        OWN,
+        lambda type: not type.startswith("x"),
+        tokens,
+        SIZE,
+        SIZE // 2 if octets[0] & 1 else None,
+        one_content=bool(octets[0] & 2),
+    )
     outgoing = Outgoing(100, (OWN,), (OWN,), tokens, "text/plain", success_report=bool(octets[0] & 4), chunk=40)
     while (piece := outgoing.next_piece()) is not None:
         outgoing.chunk(piece, bytes(piece.size), 0.0)
@@ -125,7 +135,7 @@ def _performed(incoming: Incoming, outputs: list[Output]) -> None:
     for output in outputs:
         match output:
             case Store():
-                holds(0 <= output.offset and output.offset + len(output.octets) <= SIZE, "octets beyond the limit")
+                holds(output.offset >= 0 and output.offset + len(output.octets) <= SIZE, "octets beyond the limit")
             case Completed():
                 holds(output.size <= SIZE, "a content beyond the limit")
                 _performed(incoming, incoming.stored(0.0, output.message_id))
@@ -145,18 +155,36 @@ def _sessions() -> list[bytes]:
 
 
 def _heads() -> list[bytes]:
-    found = [frame.partition(b"\r\n\r\n")[0].rpartition(b"\r\n---")[0] or frame.partition(b"\r\n\r\n")[0] for frame in samples.msrp()]
+    found = [
+        frame.partition(b"\r\n\r\n")[0].rpartition(b"\r\n---")[0] or frame.partition(b"\r\n\r\n")[0]
+        for frame in samples.msrp()
+    ]
     return [*found, b"msrp://a:1/b;tcp msrps://user@[::1]/c;tcp;x=y"]
 
 
 FRAMER = Target(
-    "msrp-framer", run_framer, samples.msrp, WORDS, limit=1 << 20, weight=2,
+    "msrp-framer",
+    run_framer,
+    samples.msrp,
+    WORDS,
+    limit=1 << 20,
+    weight=2,
     frames=(Frame(HEAD + b"Content-Type: a/b\r\n\r\n"), Frame(HEAD), Frame(), Frame(b"MSRP "), Frame(HEAD + b"X: ")),
     units=(b"\r\n-------abcde", b"\r\n-------abcdef", b"\r", b"\r\n", HEAD + b"-------abcdef$\r\n", b"X: y\r\n"),
-)  # fmt: skip
+)
 HEADS = Target(
-    "msrp-head", run_head, _heads, WORDS, longest=2048, limit=16384,
-    frames=(Frame(HEAD), Frame(HEAD + b"X: "), Frame(b"MSRP abcdef SEND\r\nFrom-Path: msrp://c:1/d;tcp\r\nTo-Path: "), Frame()),
+    "msrp-head",
+    run_head,
+    _heads,
+    WORDS,
+    longest=2048,
+    limit=16384,
+    frames=(
+        Frame(HEAD),
+        Frame(HEAD + b"X: "),
+        Frame(b"MSRP abcdef SEND\r\nFrom-Path: msrp://c:1/d;tcp\r\nTo-Path: "),
+        Frame(),
+    ),
     units=(b"X: y\r\n", b"msrp://a:1/b;tcp ", b"msrp://a/b;tcp", b";a=b", b"@"),
-)  # fmt: skip
+)
 SESSION = Target("msrp-session", run_session, _sessions, WORDS, longest=8192, weight=2)

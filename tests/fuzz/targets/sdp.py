@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 from pushsvc import sdp
 from pushsvc.errors import ProtocolError
 from pushsvc.msrp.uri import MsrpUri
 from tests.fuzz import samples
-from tests.fuzz.target import SEPARATOR, Frame, Target, holds
+from tests.fuzz.target import SEPARATOR, Frame, Target, holds, words
 
 OUR_PATH = (MsrpUri.parse("msrps://192.0.2.20:2855/abcdef;tcp"),)
 LOCAL = sdp.LocalEnd("192.0.2.20", 2855)
@@ -62,7 +64,7 @@ def _answered(offer: sdp.Description, lines: list[sdp.MediaOffer]) -> None:
 
 def _samples() -> list[bytes]:
     found = samples.descriptions()
-    return [*found, *(one + SEPARATOR + other for one, other in zip(found, found[1:], strict=False))]
+    return [*found, *(one + SEPARATOR + other for one, other in itertools.pairwise(found))]
 
 
 BODY = samples.wire("cheatsheet/single_offer.sdp")[0]
@@ -71,16 +73,27 @@ TARGET = Target(
     run,
     _samples,
     (
-        b"\r\na=", b"\r\nm=message 9 TCP/TLS/MSRP *", b"a=path:msrps://[::1]:9/x;tcp", b"a=file-selector:", b"name:\"", b"size:",
-        b"hash:sha-1:", b"type:", b"a=file-range:1-*", b"a=setup:holdconn", b"a=fingerprint:sha-256 AA:BB", b"a=sendonly", b"m=", b"v=0",
-        b"o=- 1 1 IN IP4 a", b"c=IN IP6 ::1", b"%22", "ä".encode(), b"99999999999999999999", SEPARATOR, b"a=file-icon:cid:a@b",
+        *words(r"""
+    \r\na= \r\nm=message\x209\x20TCP/TLS/MSRP\x20* a=path:msrps://[::1]:9/x;tcp a=file-selector: name:" size:
+    hash:sha-1: type: a=file-range:1-* a=setup:holdconn a=fingerprint:sha-256\x20AA:BB a=sendonly m= v=0
+    o=-\x201\x201\x20IN\x20IP4\x20a c=IN\x20IP6\x20::1 %22 \xc3\xa4 99999999999999999999 a=file-icon:cid:a@b
+"""),
+        SEPARATOR,
     ),
     limit=65536,
     weight=4,
     frames=(
-        Frame(BODY), Frame(BODY, b"\r\n"), Frame(BODY + b"a=file-selector:"), Frame(BODY + b'a=file-date:creation:"'),
-        Frame(BODY.replace(b"a=path:", b"a=x:") + b"a=path:msrps://a/b;tcp "), Frame(BODY.replace(b"a=accept-types:", b"a=x:") + b"a=accept-types:"),
-        Frame(BODY.replace(b"a=fingerprint:", b"a=x:") + b"a=fingerprint:sha-256 "), Frame(BODY + b"i="),
+        Frame(BODY),
+        Frame(BODY, b"\r\n"),
+        Frame(BODY + b"a=file-selector:"),
+        Frame(BODY + b'a=file-date:creation:"'),
+        Frame(BODY.replace(b"a=path:", b"a=x:") + b"a=path:msrps://a/b;tcp "),
+        Frame(BODY.replace(b"a=accept-types:", b"a=x:") + b"a=accept-types:"),
+        Frame(BODY.replace(b"a=fingerprint:", b"a=x:") + b"a=fingerprint:sha-256 "),
+        Frame(BODY + b"i="),
     ),
-    units=(b"a=x\r\n", b"a=fingerprint:sha-256 A\r\n", b'a:"', b'a:"b" ', b"text/plain ", b"AA:", b";b=", b"\xe2\x80\xa8", b"msrp://a/b;tcp "),
-)  # fmt: skip
+    units=words(r"""
+    a=x\r\n a=fingerprint:sha-256\x20A\r\n a:" a:"b"\x20 text/plain\x20 AA: ;b= \xe2\x80\xa8
+    msrp://a/b;tcp\x20
+"""),
+)

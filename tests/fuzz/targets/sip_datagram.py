@@ -16,7 +16,7 @@ from pushsvc.sip.retry_after import retry_after_of
 from pushsvc.sip.session_timer import SessionTimer, min_se_of
 from pushsvc.sip.uri import SipUri
 from tests.fuzz import samples
-from tests.fuzz.target import Frame, Target, holds
+from tests.fuzz.target import Frame, Target, holds, words
 
 SOURCE = Hop("udp", "192.0.2.66", 5060, connection=0)
 US = SipUri.parse("sip:us@192.0.2.20")
@@ -100,8 +100,8 @@ TARGET = Target(
         Frame(b"SIP/2.0 401 x" + HEAD[HEAD.index(b"\r\n") :] + b"\r\nWWW-Authenticate: Digest realm=", b"\r\n\r\n"),
         Frame(b"SIP/2.0 302 x" + HEAD[HEAD.index(b"\r\n") :].replace(b"Contact", b"X") + b"\r\nContact: ", b"\r\n\r\n"),
     ),
-    units=(
-        b"a: b\r\n", b" \r\n ", b"<sip:a>,", b"Via: SIP/2.0/UDP a\r\n", b'"\\"', b'\\"', b'"a",', b"Digest a=b,", b"a=b,",
-        b"\r\nContact: <sip:a>", b"\r\n\t",
-    ),
-)  # fmt: skip
+    units=words(r"""
+    a:\x20b\r\n \x20\r\n\x20 <sip:a>, Via:\x20SIP/2.0/UDP\x20a\r\n "\\" \\" "a", Digest\x20a=b, a=b,
+    \r\nContact:\x20<sip:a> \r\n\t
+"""),
+)

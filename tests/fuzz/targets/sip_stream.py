@@ -29,7 +29,11 @@ def _told(events: list[Event]) -> list[object]:
 
 def _samples() -> list[bytes]:
     found = samples.sip()
-    return [*found, *(one + other for one, other in zip(found, found[3:], strict=False)), INVITE + b"\r\n\r\n\r\n" + INVITE]
+    return [
+        *found,
+        *(one + other for one, other in zip(found, found[3:], strict=False)),
+        INVITE + b"\r\n\r\n\r\n" + INVITE,
+    ]
 
 
 TARGET = Target(

@@ -10,14 +10,19 @@ from pushsvc.sip.headers import Address, CSeq, Via, is_sendable, parse_parameter
 from pushsvc.sip.multipart import ContentField
 from pushsvc.sip.uri import SipUri, find_parameter, parse_uri
 from tests.fuzz import samples
-from tests.fuzz.target import Frame, Target, holds, text_of
+from tests.fuzz.target import Frame, Target, holds, text_of, words
 
-_LINES = (b"Via", b"From", b"To", b"Contact", b"CSeq", b"Route", b"Record-Route", b"Content-Type", b"Accept-Contact")
+_LINES = words(r"""
+    Via From To Contact CSeq Route Record-Route Content-Type Accept-Contact
+""")
 OTHER = SipUri.parse("sip:%61lice:pw@Example.COM:5060;transport=tcp;lr?a=b&c=d")
 URIS = (
-    b"sip:alice@example.com", b"sips:a%40b:pw@[2001:db8::1]:5061;transport=tcp;lr;x=y?a=b&c=d", b"tel:+1234;phone-context=x",
-    b"urn:urn-7:3gpp-service.ims.icsi.oma.push", b"sip:a;b=c@host;maddr=239.1.1.1", b"SIP:HOST_1.example.:65535", b"x-y+z:/;?",
-)  # fmt: skip
+    *words(r"""
+    sip:alice@example.com tel:+1234;phone-context=x urn:urn-7:3gpp-service.ims.icsi.oma.push
+    sip:a;b=c@host;maddr=239.1.1.1 SIP:HOST_1.example.:65535 x-y+z:/;?
+"""),
+    b"sips:a%40b:pw@[2001:db8::1]:5061;transport=tcp;lr;x=y?a=b&c=d",
+)
 
 
 def _values(*names: bytes) -> list[bytes]:
@@ -74,11 +79,22 @@ URI = Target(
     "uri",
     run_uri,
     lambda: [*URIS, *_values(b"Contact", b"To")],
-    (b"sip:", b"sips:", b"@", b":", b";", b"?", b"&", b"%41", b"%", b"[::1]", b";lr", b";transport=udp", b";maddr=", b"tel:"),
+    words(r"""
+    sip: sips: @ : ; ? & %41 % [::1] ;lr ;transport=udp ;maddr= tel:
+"""),
     longest=512,
     limit=8192,
-    frames=(Frame(b"sip:"), Frame(b"sip:a@b"), Frame(b"sip:", b"@b"), Frame(b"sip:a@b;x="), Frame(b"sip:a@b?"), Frame(b"sip:[")),
-    units=(b";a=b", b"%41", b"a.", b"&a=b", b"a;", b";a"),
+    frames=(
+        Frame(b"sip:"),
+        Frame(b"sip:a@b"),
+        Frame(b"sip:", b"@b"),
+        Frame(b"sip:a@b;x="),
+        Frame(b"sip:a@b?"),
+        Frame(b"sip:["),
+    ),
+    units=words(r"""
+    ;a=b %41 a. &a=b a; ;a
+"""),
 )
 VALUES = Target(
     "header-values",
@@ -87,6 +103,16 @@ VALUES = Target(
     samples.SIP_WORDS,
     longest=1024,
     limit=8192,
-    frames=(Frame(), Frame(b"SIP/2.0/UDP a"), Frame(b"<sip:a>"), Frame(b'"'), Frame(b"<"), Frame(b"a <sip:a>;b="), Frame(b"", b"<sip:a>")),
-    units=(b'\\"', b'"\\"', b'"",', b"<>,", b";a=b", b' ;a="b"', b" , ", b'<"'),
+    frames=(
+        Frame(),
+        Frame(b"SIP/2.0/UDP a"),
+        Frame(b"<sip:a>"),
+        Frame(b'"'),
+        Frame(b"<"),
+        Frame(b"a <sip:a>;b="),
+        Frame(b"", b"<sip:a>"),
+    ),
+    units=words(r"""
+    \\" "\\" "", <>, ;a=b \x20;a="b" \x20,\x20 <"
+"""),
 )

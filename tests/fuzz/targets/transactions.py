@@ -1,4 +1,4 @@
-"""The transaction layer, told of any messages in any order: it never raises, its tables are bounded, and empty after work."""
+"""The transaction layer, told any messages in any order: it never raises, its tables are bounded, and empty again."""
 
 from __future__ import annotations
 
