@@ -23,6 +23,7 @@ MOST = 4.0  # times; what is quadratic reaches 8
 PARTS = (8, 4, 2, 1)
 TRIED = 4096  # octets of the inputs that are tried first
 DEAREST = 4  # shapes of a target that are measured
+SLOW = 10  # weight of a target
 ENOUGH = 0.2  # seconds spent on one input
 AGAIN = 4
 WORTH = 0.002  # seconds: what is faster than that all in all is not worth a verdict, and measures the clock
@@ -94,8 +95,8 @@ def grown(target: Target, limit: int | None = None) -> Iterator[Growth]:
     """The dearest shapes of this target, up to `limit` octets; what the code takes, where none is given."""
     limit = min(limit or target.limit, target.limit)
     tried = min(TRIED, limit)
-    cost = {shape: _seconds(target, shape, tried) for shape in _shapes(target)}
-    steep = {shape: seconds / _seconds(target, shape, tried // 4) for shape, seconds in cost.items()}
+    cost = {shape: _seconds(target, shape, tried, 2) for shape in _shapes(target)}
+    steep = {shape: seconds / _seconds(target, shape, tried // 4, 2) for shape, seconds in cost.items()}
     dearest = sorted(cost, key=lambda shape: -cost[shape])[: DEAREST // 2]
     steepest = sorted(steep, key=lambda shape: -steep[shape] * cost[shape])[:DEAREST]
     for shape in list(dict.fromkeys([*dearest, *steepest]))[:DEAREST]:
@@ -122,11 +123,12 @@ def measured(target: Target, shape: Shape, limit: int) -> Growth:
 
 
 def _shapes(target: Target) -> Sequence[Shape]:
-    units = dict.fromkeys((*target.units, *target.words, *UNITS))
+    own = target.weight > SLOW  # what takes long by its nature is given only what was thought of for it
+    units = dict.fromkeys(target.units if own else (*target.units, *target.words, *UNITS))
     return [(frame, unit) for frame in target.frames for unit in units]
 
 
-def _seconds(target: Target, shape: Shape, size: int, most: int = 5) -> float:
+def _seconds(target: Target, shape: Shape, size: int, most: int) -> float:
     """The best of several times."""
     octets = shape[0].filled(shape[1], size)
     best = 1e9
