@@ -30,6 +30,7 @@ RECEIVER = {
     "sip.listen": '["udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tls:127.0.0.1:0"]',
     "msrp.listen": '["tls:127.0.0.1:0", "tcp:127.0.0.1:0"]',
     "msrp.allow_plain": "true",
+    "sip.source_rate": "0",  # or nothing of one source would be read after its first hundred (`make floods`)
 }
 Attack = tuple[Daemon, Callable[[int, int], Told], int]
 
