@@ -24,8 +24,7 @@ PARTS = (8, 4, 2, 1)
 TRIED = 4096  # octets of the inputs that are tried first
 DEAREST = 4  # shapes of a target that are measured
 SLOW = 10  # weight of a target
-ENOUGH = 0.2  # seconds spent on one input
-AGAIN = 4
+ENOUGH = 0.1  # seconds spent on one input: many ticks of the clock that counts them
 WORTH = 0.002  # seconds: what is faster than that all in all is not worth a verdict, and measures the clock
 UNITS = words(r"""
     a \x20 \t " \\ \\" < > <a ( , ; : = % @ [ { / . - 0 \r \n \r\n \r\n\x20 \x00 \xff \xc3\xa4 a; a, a\x20 a"
@@ -95,8 +94,8 @@ def grown(target: Target, limit: int | None = None) -> Iterator[Growth]:
     """The dearest shapes of this target, up to `limit` octets; what the code takes, where none is given."""
     limit = min(limit or target.limit, target.limit)
     tried = min(TRIED, limit)
-    cost = {shape: _seconds(target, shape, tried, 2) for shape in _shapes(target)}
-    steep = {shape: seconds / _seconds(target, shape, tried // 4, 2) for shape, seconds in cost.items()}
+    cost = {shape: _seconds(target, shape, tried) for shape in _shapes(target)}
+    steep = {shape: seconds / _seconds(target, shape, tried // 4) for shape, seconds in cost.items()}
     dearest = sorted(cost, key=lambda shape: -cost[shape])[: DEAREST // 2]
     steepest = sorted(steep, key=lambda shape: -steep[shape] * cost[shape])[:DEAREST]
     for shape in list(dict.fromkeys([*dearest, *steepest]))[:DEAREST]:
@@ -107,12 +106,7 @@ def measured(target: Target, shape: Shape, limit: int) -> Growth:
     """One shape at all its sizes."""
     limit = min(limit, shape[0].most)
     sizes = tuple(limit // part for part in PARTS)
-    seconds = tuple(_seconds(target, shape, size, 50) for size in sizes)
-    for _ in range(AGAIN):
-        if seconds[-1] / sizes[-1] <= MOST * seconds[0] / sizes[0]:
-            break  # else it may be the machine, which does other work as well
-        again = (_seconds(target, shape, size, 50) for size in sizes)
-        seconds = tuple(min(pair) for pair in zip(seconds, again, strict=True))
+    seconds = tuple(_of_processor(target, shape, size) for size in sizes)
     octets = shape[0].filled(shape[1], limit)
     gc.collect()
     tracemalloc.start()
@@ -128,23 +122,30 @@ def _shapes(target: Target) -> Sequence[Shape]:
     return [(frame, unit) for frame in target.frames for unit in units]
 
 
-def _seconds(target: Target, shape: Shape, size: int, most: int) -> float:
-    """The best of several times."""
+def _seconds(target: Target, shape: Shape, size: int) -> float:
+    """Roughly: the better of two times."""
     octets = shape[0].filled(shape[1], size)
-    best = 1e9
-    spent = 0.0
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        target.run(octets)
+        times.append(time.perf_counter() - start)
+    return max(min(times), 1e-7)
+
+
+def _of_processor(target: Target, shape: Shape, size: int) -> float:
+    """Seconds of processor, which other work on this machine does not change, over as many times as it takes."""
+    octets = shape[0].filled(shape[1], size)
+    count = 0
     gc.disable()  # when it comes, and what it costs, is a matter of everything else that lives
     try:
-        for _ in range(most):
-            start = time.perf_counter()
+        start = time.process_time()
+        while (spent := time.process_time() - start) < ENOUGH:
             target.run(octets)
-            took = time.perf_counter() - start
-            best, spent = min(best, took), spent + took
-            if spent > ENOUGH:
-                break
+            count += 1
     finally:
         gc.enable()
-    return max(best, 1e-7)
+    return spent / count
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from tests.fuzz.target import Target
 
 PATIENCE = 2.0  # seconds of processor for one input: thousands of times what it should need
 CRASHES = Path("build/fuzz/crashes")
+AGAIN = 9
 MOST_KEPT = 20  # crashes of one target: they are seldom of different kinds
 
 
@@ -42,7 +43,7 @@ class Crash:
 
 @attrs.define
 class Outcome:
-    """Of one target: `slowest` is in seconds, the best of three runs of it, `slowest_size` in octets."""
+    """Of one target: `slowest` is in seconds, the best of several runs of it, `slowest_size` in octets."""
 
     name: str
     inputs: int = 0
@@ -106,8 +107,8 @@ def once(target: Target, octets: bytes) -> Crash | None:
 
 
 def _timed(target: Target, octets: bytes) -> Iterator[float]:
-    """Twice more: the machine does other work as well."""
-    for _ in range(2):
+    """Some times more: the machine does other work as well."""
+    for _ in range(AGAIN):
         start = time.perf_counter()
         once(target, octets)
         yield time.perf_counter() - start

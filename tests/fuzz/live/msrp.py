@@ -13,7 +13,7 @@ from tests.fuzz.live.sip import BATCH, Told
 from tests.fuzz.live.wires import PATIENCE, Wire
 from tests.fuzz.mutation import mutations
 from tests.fuzz.target import Target
-from tests.fuzz.targets.agents import _to_msrp
+from tests.fuzz.targets.agents import to_msrp
 from tests.fuzz.targets.msrp import WORDS
 
 _numbers = itertools.count(1)
@@ -102,7 +102,7 @@ def attack(sip: str, msrp: dict[str, str], transport: str, count: int, seed: int
     """`count` mutations; `bound`: inside a session of their sender's."""
     told = Told(f"MSRP over {transport.upper()}, {'bound' if bound else 'a stranger'}")
     peer, good = Peer(sip, msrp, transport), Peer(sip, msrp, transport)
-    changed = mutations(Target(f"live-msrp-{transport}", lambda octets: None, _to_msrp, WORDS, 8192), seed)
+    changed = mutations(Target(f"live-msrp-{transport}", lambda octets: None, to_msrp, WORDS, 8192), seed)
     began = time.monotonic()
     fresh = False
     while told.sent < count:

@@ -162,7 +162,7 @@ def _to_receiver() -> list[bytes]:
     return [SEPARATOR.join(flow) for flow in [*filter(None, flows), *mixed, for_alice]]
 
 
-def _to_msrp() -> list[bytes]:
+def to_msrp() -> list[bytes]:
     send = b"MSRP tid%d SEND\r\nTo-Path: {you}\r\nFrom-Path: {us}\r\nMessage-ID: %d\r\n"
     body = b"Byte-Range: 1-%d/%d\r\nContent-Type: text/plain\r\n\r\n%s\r\n-------tid%d%s\r\n"
     whole = send % (1, 1) + body % (5, 5, b"hello", 1, b"$")
@@ -216,7 +216,7 @@ def _to_sender() -> list[bytes]:
 
 _HOSTILE: tuple[tuple[str, Callable[[bytes], None], Callable[[], list[bytes]], tuple[bytes, ...]], ...] = (
     ("receiver", run_receiver, _to_receiver, (*samples.SIP_WORDS, SEPARATOR)),
-    ("receiver-msrp", run_msrp, _to_msrp, WORDS),
+    ("receiver-msrp", run_msrp, to_msrp, WORDS),
     (
         "sender",
         run_sender,
