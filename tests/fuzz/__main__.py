@@ -2,7 +2,7 @@
 
 `--inputs` are of a quick target: one that is slower by its nature gets its share. With `--guided` coverage chooses them
 (atheris), else chance. Each crash is kept in build/fuzz/crashes and told with its trace; `--input FILE` repeats one.
-Exit 0 means that there was none. Ctrl-C ends it early, and what was done is told.
+Exit 0 means that there was none.
 """
 
 from __future__ import annotations
@@ -32,24 +32,16 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     outcomes: dict[str, Outcome] = {name: Outcome(name) for name in options.target}
     jobs = list(_jobs(options.target, options.inputs, options.seed, with_coverage=options.guided))
-    for outcome in _done(jobs, options.jobs):
-        outcomes[outcome.name].add(outcome)
-        _tell_crashes(outcome)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for done in as_completed([pool.submit(job) for job in jobs]):
+            outcome = done.result()
+            outcomes[outcome.name].add(outcome)
+            _tell_crashes(outcome)
     print("\n".join(table(list(outcomes.values()))))
     total = sum(each.inputs for each in outcomes.values())
     crashes = sum(len(each.crashes) for each in outcomes.values())
     print(f"{total} inputs, {crashes} crashes, seed {options.seed}, {time.monotonic() - began:.1f} seconds")
     return 1 if crashes else 0
-
-
-def _done(jobs: list[Job], processes: int) -> Iterator[Outcome]:
-    """What came of each job, as they end. Ctrl-C ends it early: what was done until then counts."""
-    with ProcessPoolExecutor(processes) as pool:
-        try:
-            for done in as_completed([pool.submit(job) for job in jobs]):
-                yield done.result()
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def table(outcomes: list[Outcome]) -> list[str]:
