@@ -34,6 +34,8 @@ from pushsvc.msrp.ranges import Coverage
 from pushsvc.msrp.uri import Path
 
 DEFINITE_SIZE = 2048  # longer chunks must be interruptible, so their end is not said (RFC 4975 §7.1.1, PEERS 12)
+FIRST_CHUNK = 65536  # octets: on a line of 64 kbit/s they take 8 s of the 30 s in which the reply has to come
+PROMPT = 1 / 6  # of the time for a reply: a line that takes no longer gets longer chunks, which cost less per octet
 MAX_UNANSWERED = 1024  # chunks remembered when only errors are replied to: an error comes soon or not at all
 MAX_REPORTED = 1024  # separate ranges that a peer may report before it has to fill gaps
 
@@ -116,6 +118,8 @@ class Outgoing:
     """One content being sent. At most one of Delivered, Refused and Unconfirmed comes out, and nothing after it.
 
     `size`, `chunk` and `window` are octets; at most `window` of them are unanswered, but always one chunk may be.
+    No chunk is longer than `chunk`. The first ones are not longer than FIRST_CHUNK either: what follows a prompt reply
+    may be twice as long as the longest before, and what follows a late one is not longer than the first.
     The timeouts are seconds: for each reply since its chunk was written, for reports since the last reply.
     Every chunk repeats `headers` and the content type, as a relay may cut anew (A-30). A path of several URIs leads
     through relays, whose replies say nothing about the peer: ask for a success report then (E.13).
@@ -135,6 +139,7 @@ class Outgoing:
     failure_report: FailureReport = FailureReport.YES
     message_id: str = attrs.field(init=False)
     over: bool = attrs.field(default=False, init=False)
+    _longest: int = attrs.field(init=False)  # octets that the next chunk may have
     _next: int = attrs.field(default=0, init=False)  # offset of the first octet that was not sent
     _all_sent: bool = attrs.field(default=False, init=False)
     _unanswered: dict[str, _Unanswered] = attrs.field(factory=dict, init=False)  # by transaction id, oldest first
@@ -145,12 +150,13 @@ class Outgoing:
 
     def __attrs_post_init__(self) -> None:
         self.message_id = self.tokens.word(ID_LENGTH)
+        self._longest = min(self.chunk_size, FIRST_CHUNK)
 
     def next_piece(self) -> Piece | None:
         """What to read and hand to `chunk`. None: all was sent, or the window is full, or it is over."""
         if self.over or self._all_sent:
             return None
-        size = min(self.chunk_size, self.size - self._next)
+        size = min(self._longest, self.size - self._next)
         if self._unanswered_size and self._unanswered_size + size > self.window:
             return None
         return Piece(self._next, size)
@@ -187,6 +193,7 @@ class Outgoing:
         if self.failure_report is not FailureReport.YES:
             return []
         self._unanswered_size -= answered.size
+        self._adapt(answered, now)
         return self._progress(before) + self._confirmed_by_replies(now)
 
     def reported(self, report: Report, now: float) -> list[Output]:
@@ -278,6 +285,11 @@ class Outgoing:
             del self._unanswered[next(iter(self._unanswered))]
         if self._all_sent:  # A-26: without reports nothing more can come, and it is complete now
             self._confirm_by = now + (self.report_timeout if self.success_report else 0.0)
+
+    def _adapt(self, answered: _Unanswered, now: float) -> None:
+        """Chunks as long as the line carries in good time."""
+        prompt = answered.reply_by - now >= self.response_timeout * (1 - PROMPT)
+        self._longest = min(self.chunk_size, max(self._longest, 2 * answered.size) if prompt else FIRST_CHUNK)
 
     def _confirmed_by_replies(self, now: float) -> list[Output]:
         """A-26: the replies to all chunks complete it, not the reply to the last one."""

@@ -10,6 +10,7 @@ from pushsvc.errors import Misuse
 from pushsvc.msrp.chunk import ByteRange, FailureReport, Flag, Send
 from pushsvc.msrp.framer import Begun, Ended
 from pushsvc.msrp.outgoing import (
+    FIRST_CHUNK,
     MAX_REPORTED,
     MAX_UNANSWERED,
     Acknowledged,
@@ -102,6 +103,29 @@ class WritingChunks(SynchronousTestCase):
         for size, end in ((2048, 2048), (2049, None)):
             send, _, _ = written(make_outgoing(size, chunk=65536), b"x" * size)
             self.assertEqual(send.byte_range, ByteRange(1, end, size))
+
+    def test_chunks_are_as_long_as_the_peer_answers_promptly(self) -> None:
+        """On a slow line a long chunk would take longer than its reply may; on a fast one short ones cost more."""
+        outgoing = make_outgoing(1 << 30, chunk=5 * FIRST_CHUNK, response_timeout=30.0)
+        sizes = []
+        for seconds in (0.1, 5.0, 0.1, 0.1, 5.1, 0.1, 29.0):
+            piece = outgoing.next_piece()
+            assert piece is not None
+            sizes.append(piece.size / FIRST_CHUNK)
+            outgoing.replied(make_reply(send_next(outgoing, 100.0)), 100.0 + seconds)
+        self.assertEqual(sizes, [1, 2, 4, 5, 5, 1, 2])
+
+    def test_a_short_chunk_does_not_make_the_next_one_shorter(self) -> None:
+        """What was short may have been the end of what could be read, or of the window."""
+        outgoing = make_outgoing(1 << 30, chunk=4 * FIRST_CHUNK)
+        ids = [send_next(outgoing) for _ in range(3)]
+        for transaction_id in ids:
+            outgoing.replied(make_reply(transaction_id), 1.0)
+        longer = send_next(outgoing)
+        outgoing.replied(make_reply(longer), 1.0)
+        piece = outgoing.next_piece()
+        assert piece is not None
+        self.assertEqual(piece.size, 4 * FIRST_CHUNK)
 
     def test_empty_content_is_one_chunk(self) -> None:
         """An empty file arrives, too."""
