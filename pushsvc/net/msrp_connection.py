@@ -21,11 +21,13 @@ from zope.interface import implementer
 from pushsvc.errors import Unreachable
 from pushsvc.msrp.chunk import OtherRequest, Reply, Report, Send, encode, reply_to
 from pushsvc.msrp.framer import Begun, Event, Framer, StreamBroken
+from pushsvc.net.at_once import fit_reads, write_widely
 from pushsvc.net.msrp_hearing import Hearing, summary
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.observer import Direction, Observer
 from pushsvc.net.stream_life import StreamLife
 from pushsvc.net.tls import is_identity_failure, peer_certificate
+from pushsvc.net.tls_transport import TlsTransport
 
 # SECURITY part 5, deadlines.
 PARTIAL_HEAD_SECONDS = 15.0
@@ -109,6 +111,8 @@ class MsrpConnection(StreamProtocol):
     def attach(self, session: MsrpSession) -> None:
         """Carry this session."""
         self.carry(session)
+        if isinstance(self.transport, TlsTransport):
+            self.transport.reads_widely = True
         session.bound(self)
 
     def detach(self, session: MsrpSession) -> None:
@@ -167,6 +171,7 @@ class MsrpConnection(StreamProtocol):
         self.peer = f"{'tls' if self.secure else 'tcp'}:{host}:{peer.port}"
         self._life.begin(self.transport, self, secure=self.secure)
         if not self.secure:
+            write_widely(self.transport)
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
@@ -177,6 +182,8 @@ class MsrpConnection(StreamProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.heard_at = self._clock.seconds()
+        if self._sessions and not self.secure:
+            fit_reads(self.transport, len(data))
         self._guarded(lambda: self._read(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

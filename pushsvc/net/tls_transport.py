@@ -18,9 +18,11 @@ from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocol,
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from pushsvc.net.at_once import fit_reads, write_widely
+
 RECORD = 16384  # the most octets of content in one TLS record (RFC 8446 §5.1)
-AT_ONCE = 5 * RECORD  # octets given to OpenSSL together: glibc maps and unmaps memory for each buffer above 128 KiB
-AT_ONCE_OVERHEAD = 1024  # octets that TLS adds to that, rounded up
+AT_ONCE = 64 * RECORD  # octets given to OpenSSL together, which then holds as many: an MSRP chunk and its head fit
+RECORD_OVERHEAD = 64  # octets that TLS adds to each record, rounded up
 
 
 @attrs.frozen
@@ -42,6 +44,7 @@ class TlsTransport(Protocol):
                +--------------------+--- failed, aborted, lost ------+
 
     If `wrapped` is an IHandshakeListener it is told when the handshake is done; what it writes before that waits.
+    `reads_widely`, which it may set, is for a peer that is known to have much to say: see `at_once`.
     """
 
     transport: ITCPTransport
@@ -49,6 +52,7 @@ class TlsTransport(Protocol):
     def __init__(self, side: Side, wrapped: IProtocol) -> None:
         self.wrapped = wrapped
         self.disconnecting = False
+        self.reads_widely = False
         self._side = side
         self._open = False
         self._over = False
@@ -59,6 +63,7 @@ class TlsTransport(Protocol):
     # -- below: IProtocol
 
     def connectionMade(self) -> None:
+        write_widely(self.transport)
         self._tls = self._side.connect()
         self.wrapped.makeConnection(self)  # type: ignore[arg-type]
         if not self._over:
@@ -67,6 +72,8 @@ class TlsTransport(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._over:
             return
+        if self.reads_widely:
+            fit_reads(self.transport, len(data))
         self._tls.bio_write(data)
         if not self._open:
             self._shake_hands()
@@ -186,8 +193,9 @@ class TlsTransport(Protocol):
         view = memoryview(data)
         try:
             for begin in range(0, len(data), AT_ONCE):
-                self._tls.sendall(view[begin : begin + AT_ONCE])
-                self._flush(AT_ONCE + AT_ONCE_OVERHEAD)
+                piece = view[begin : begin + AT_ONCE]
+                self._tls.sendall(piece)
+                self._flush(len(piece) + RECORD_OVERHEAD * (len(piece) // RECORD + 1) + 1)
         except SSL.Error:
             self._fail(Failure())
 

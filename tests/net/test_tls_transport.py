@@ -160,13 +160,29 @@ class WholeBuffers(SynchronousTestCase):
         self.pass_on()
         self.assertEqual(self.ends[1].pieces, [66000])
 
-    def test_more_than_that_goes_in_buffers_that_memory_is_kept_for(self) -> None:
-        """A buffer of 256 KiB costs half as much again as four small ones."""
+    def test_the_longest_chunk_that_we_cut_is_one_write_too(self) -> None:
+        """256 KiB and a head."""
         self.wires[0].writes = 0
-        self.ends[0].transport.write(BIG)
-        self.assertEqual(self.wires[0].writes, 4)
+        self.ends[0].transport.write(bytes(256 * 1024 + 500))
+        self.assertEqual(self.wires[0].writes, 1)
+
+    def test_reads_grow_for_a_peer_that_is_known(self) -> None:
+        """What is held for one that reads no answers grows with them."""
+        for is_known, size in ((False, 65536), (True, 131072)):
+            self.setUp()
+            vars(self.wires[1])["bufferSize"] = 65536
+            self.wires[1].protocol.reads_widely = is_known
+            self.ends[0].transport.write(BIG)
+            self.wires[1].protocol.dataReceived(self.wires[0].value()[:65536])
+            self.assertEqual(vars(self.wires[1])["bufferSize"], size)
+
+    def test_more_than_openssl_shall_hold_goes_in_several(self) -> None:
+        """It keeps the memory that it needed once for as long as the connection lasts."""
+        self.wires[0].writes = 0
+        self.ends[0].transport.write(BIG * 5)
+        self.assertEqual(self.wires[0].writes, 2)
         self.pass_on()
-        self.assertEqual(self.ends[1].octets, BIG)
+        self.assertEqual(self.ends[1].octets, BIG * 5)
 
     def test_a_producer_is_that_of_the_wire(self) -> None:
         """OpenSSL takes whatever we write: the wire alone is full or not."""
