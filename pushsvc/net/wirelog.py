@@ -5,6 +5,8 @@ Other MSRP frames are logged at debug: there are thousands.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.logger import Logger, LogLevel
 
 from pushsvc.net.observer import Direction
@@ -18,12 +20,14 @@ class WireLog:
     """An observer that logs (INTERFACES §7). `unlimited`: every line, also when there are many in a second.
 
     That is for an agent whose traffic is its own doing; one that strangers call keeps the limit of the log.
+    `is_detailed` tells whether what is logged at debug is kept: for chunks, of which few may be, it is asked first.
     """
 
     log = Logger()
 
-    def __init__(self, *, unlimited: bool) -> None:
+    def __init__(self, *, unlimited: bool, is_detailed: Callable[[], bool] = lambda: True) -> None:
         self._unlimited = unlimited
+        self._is_detailed = is_detailed
 
     def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
         facts = {
@@ -49,4 +53,6 @@ class WireLog:
 
     def msrp(self, direction: Direction, summary: str, size: int, call_id: str, peer: str) -> None:
         level = LogLevel.info if summary[:1] in REFUSALS else LogLevel.debug
+        if level is LogLevel.debug and not self._is_detailed():
+            return
         self.log.emit(level, "msrp", dir=direction.value, frame=summary, size=size, call_id=call_id, peer=peer)

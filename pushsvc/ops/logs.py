@@ -90,6 +90,11 @@ class LogObserver:
             text = self._output.on_terminal()
         self._line: Writer = text_line if text else json_line
 
+    @property
+    def is_detailed(self) -> bool:
+        """Whether events at debug become lines."""
+        return self._threshold is LogLevel.debug
+
     def reopen(self) -> None:
         self._output.reopen()
 
@@ -121,6 +126,11 @@ def reconfigure(settings: Log) -> None:
     for observer in _installed:
         observer.configure(settings)
         observer.reopen()
+
+
+def is_detailed() -> bool:
+    """Whether events at debug are worth the making: where no observer is installed, anybody may listen."""
+    return not _installed or _installed[0].is_detailed
 
 
 def _kept_back(event: LogEvent, namespace: str, level: str, words: str, count: int) -> LogEvent:

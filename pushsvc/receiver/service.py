@@ -21,6 +21,7 @@ from pushsvc.doctor.examination import Examination, Examined
 from pushsvc.doctor.own_push import OwnPushes
 from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
+from pushsvc.ops import logs
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.receiver.capabilities import capabilities
 from pushsvc.receiver.decisions import Decisions
@@ -46,7 +47,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
     """The receiver as one service. Raises ConfigErrors, OSError, ValueError."""
     metrics = ReceiverMetrics()
     ear = Ear()
-    observer = Observers((Counting(metrics), WireLog(unlimited=False), ear))
+    observer = Observers((Counting(metrics), WireLog(unlimited=False, is_detailed=logs.is_detailed), ear))
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
     readiness = Readiness()

@@ -20,6 +20,7 @@ from pushsvc.doctor.asking import Ear
 from pushsvc.doctor.examination import Examination
 from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
+from pushsvc.ops import logs
 from pushsvc.ops.exits import Exit, refuse
 from pushsvc.ops.metrics import SenderMetrics
 from pushsvc.sender.caller import Caller
@@ -50,7 +51,7 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
     metrics = SenderMetrics()
     traces = Traces(reactor)
     ear = Ear()
-    observer = Observers((Counting(metrics), WireLog(unlimited=True), traces, ear))
+    observer = Observers((Counting(metrics), WireLog(unlimited=True, is_detailed=logs.is_detailed), traces, ear))
     product = Product(push.SENDER_ALLOW, MAX_SESSIONS, config.delivery.success_report, config.delivery.report_timeout)
     network = Network(config, reactor, observer, product)
     work = Sending(config, reactor, network, metrics, traces)

@@ -84,3 +84,10 @@ class Logged(SynchronousTestCase):
         self.log.sip_retransmissions(3)
         (event,) = self.events
         self.assertEqual((event["log_level"], event["frame"], event["size"]), (LogLevel.debug, "SEND 1-5/5", 5))
+
+    def test_where_detail_is_not_kept_frames_cost_nothing_and_refusals_are_told_all_the_same(self) -> None:
+        """Making an event that nobody keeps takes longer than anything else about a chunk of 2 KiB."""
+        log = WireLog(unlimited=False, is_detailed=lambda: False)
+        for frame in ("SEND 1-5/5", "200 OK", "413 Stop sending"):
+            log.msrp(Direction.IN, frame, 5, "call1", "tls:192.0.2.1:2855")
+        self.assertEqual([event["frame"] for event in self.events], ["413 Stop sending"])

@@ -173,6 +173,14 @@ class Installed(SynchronousTestCase):
         self.observer(event("a"))
         self.assertEqual(self.output.lines, [])
 
+    def test_it_says_whether_detail_is_worth_the_making(self) -> None:
+        """Also after a reload. Where it is not the observer, somebody else may want all."""
+        self.assertTrue(logs.is_detailed())
+        install(Application("x"), self.observer)
+        self.assertFalse(logs.is_detailed())
+        reconfigure(Log(level=Level.DEBUG, format=LogFormat.TEXT))
+        self.assertTrue(logs.is_detailed())
+
     def test_without_one_a_reload_has_nothing_to_do(self) -> None:
         """twistd was told to use another observer."""
         reconfigure(Log())
