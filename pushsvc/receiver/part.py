@@ -1,18 +1,18 @@
-"""One content on its way in: octets into a file, hashes as they pass, durable in steps. What follows is in inbox."""
+"""One content on its way in: octets into a file, hashed and durable in steps. What follows is in inbox."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Callable
 from typing import Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.python.failure import Failure
 
 from pushsvc.errors import Refused
+from pushsvc.receiver.hashes import Hashes
 from pushsvc.receiver.inbox_disk import Disk
 from pushsvc.receiver.inbox_entry import Arriving, Kept, harmless
 from pushsvc.receiver.inbox_publish import SMALL
@@ -20,8 +20,9 @@ from pushsvc.receiver.inbox_writer import InThread
 from pushsvc.receiver.partials import FileId
 from pushsvc.receiver.wrapped import Wrapping
 
+NEVER = 1 << 63  # as a count of octets: more than any content will have
 SYNC_EVERY = 32 * 1024 * 1024  # octets written between two syncs in the background, so that the last one is short
-_PIECE = 1024 * 1024
+HASH_EVERY = 8 * 1024 * 1024  # octets written before they are hashed in the background
 
 
 @attrs.frozen
@@ -51,7 +52,7 @@ class Keeper(Protocol):
 
 
 class Part:
-    """A content that is not complete. Octets may come in any order; hashing is cheapest when they come in theirs.
+    """A content that is not complete. Octets may come in any order; if they come in theirs, they are hashed meanwhile.
 
     `limit` is the most octets it may have. Its file is gone when it fails or is discarded, and when it is cut, too,
     unless a `file_id` says what its rest could be found by. `start`: so many octets are in the file already, those that
@@ -82,14 +83,13 @@ class Part:
         self._fd = disk.reopen(file, start) if start else disk.create(file)
         self._start = start
         self._size = self._in_a_row = start
-        # Octets from the start that the hashes have seen; -1: they came in another order, or before our time.
-        self._hashed = -1 if start else 0
+        self._hashes = Hashes()
+        self._hashed = 0  # octets from the first on that the hashes have seen, or are about to see
         self._unsynced = 0
         self._syncing: Deferred[None] | None = None
+        self._hashing: Deferred[None] | None = None
         self._over = False
         self._error: OSError | None = None
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
 
     @property
     def size(self) -> int:
@@ -119,18 +119,16 @@ class Part:
         except OSError as error:
             self._keeper.broken(error)
             self._fail(error)
-        if offset == self._hashed:
-            self._sha1.update(octets)
-            self._sha256.update(octets)
-            self._hashed = end
-        elif offset < self._hashed:
-            self._hashed = -1  # what was hashed has changed
+        if offset < self._hashed:
+            self._hashed = NEVER  # what was hashed has changed
         if offset <= self._in_a_row:
             self._in_a_row = max(self._in_a_row, end)
         self._size = max(self._size, end)
         self._unsynced += len(octets)
         if self._unsynced >= SYNC_EVERY and self._syncing is None:
             self._sync_behind()
+        if self._in_a_row - self._hashed >= HASH_EVERY and self._hashing is None and self._wrapping is None:
+            self._hash_behind()
 
     def finish(self) -> Deferred[Kept]:
         """Every octet is there. Fires when it is an entry.
@@ -158,13 +156,18 @@ class Part:
     # --- inside ---
 
     def _end(self, leave: Callable[[], None]) -> None:
-        """Not under the hands of a sync: closing the file then would sync another one, opened meanwhile."""
+        """Not under the hands of a thread: after closing the file it would work on another one, opened meanwhile."""
         if not self._over:
             self._over = True
-            if self._syncing is None:
-                leave()
+            if self._behind:
+                DeferredList(self._behind).addCallback(lambda _: leave())
             else:
-                self._syncing.addCallback(lambda _: leave())
+                leave()
+
+    @property
+    def _behind(self) -> list[Deferred[None]]:
+        """What threads do with the file now."""
+        return [each for each in (self._syncing, self._hashing) if each is not None]
 
     def _fail(self, error: OSError | Refused) -> None:
         self.discard()
@@ -185,10 +188,23 @@ class Part:
         syncing = self._syncing
         self._in_thread(self._disk.sync_octets, self._fd).addBoth(synced).addBoth(lambda _: syncing.callback(None))
 
+    def _hash_behind(self) -> None:
+        self._hashed = self._in_a_row
+
+        def hashed(result: object) -> None:
+            self._hashing = None
+            if isinstance(result, Failure):
+                self._hashed = NEVER  # should it be more than a moment's, it fails again at the end
+
+        self._hashing = Deferred()
+        hashing = self._hashing
+        done = self._in_thread(self._hashes.go_on, self._fd, self._hashed).addBoth(hashed)
+        done.addBoth(lambda _: hashing.callback(None))
+
     async def _finish(self) -> Kept:
         try:
-            if self._syncing is not None:
-                await self._syncing
+            for behind in self._behind:
+                await behind
             if self._error is not None:
                 raise self._error
             sealed = await self._in_thread(self._seal)
@@ -204,14 +220,14 @@ class Part:
             self._keeper.left(self)
 
     def _seal(self) -> Sealed:
+        hashes = Hashes() if self._hashed == NEVER else self._hashes
         if self._wrapping is not None:
             about, self._size = self._wrapping.taken_off_file(self._fd, self._size, self._disk)
-            self.about, self._hashed = harmless(about), -1
+            self.about = harmless(about)
         if self.about.size not in (None, self._size):
             raise Refused(400, "Size mismatch", protocol="msrp")
-        if self._hashed != self._size:
-            self._hash_again()
-        if self.about.sha1 is not None and self._sha1.digest() != self.about.sha1:
+        hashes.go_on(self._fd, self._size)
+        if self.about.sha1 not in (None, hashes.sha1):
             raise Refused(400, "Hash mismatch", protocol="msrp")
         content = None
         if self._size <= SMALL:
@@ -219,16 +235,7 @@ class Part:
             self._disk.drop(self.file)
         else:
             self._disk.sync(self._fd)
-        return Sealed(self._size, self._sha1.hexdigest(), self._sha256.hexdigest(), content)
-
-    def _hash_again(self) -> None:
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
-        at = 0
-        while piece := os.pread(self._fd, _PIECE, at):
-            self._sha1.update(piece)
-            self._sha256.update(piece)
-            at += len(piece)
+        return Sealed(self._size, hashes.sha1.hex(), hashes.sha256.hex(), content)
 
     def _set_aside(self) -> None:
         if self.file_id is None or not self._in_a_row or self._error is not None:

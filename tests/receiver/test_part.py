@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
+import os
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,6 +198,76 @@ class SyncingBehind(InboxCase):
         self.threads.release()
         self.threads.held = False
         self.assertEqual((self.files("tmp"), bool(self.inbox.parts)), (set(), False))
+
+
+class HashingBehind(InboxCase):
+    """Large contents are hashed on their way, so that the last reply does not wait for it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(part_module, "HASH_EVERY", 100_000)
+        self.part = self.inbox.part(arriving(), 1 << 30)
+
+    def write(self, *indexes: int, content: bytes = LARGE) -> None:
+        for index in indexes:
+            self.part.write(index * len(LARGE), memoryview(content))
+
+    def assert_kept(self, content: bytes) -> None:
+        kept = self.part.finish()
+        while self.threads.release():
+            pass
+        self.threads.held = False
+        self.successResultOf(kept)
+        self.assert_in_order(self.inbox, self.path, {"gate.jpg": content})
+
+    def test_it_goes_on_behind_and_the_rest_is_hashed_at_the_end(self) -> None:
+        """One thread at a time; what came meanwhile is for the next."""
+        self.threads.held = True
+        self.write(0, 1, 2, 3)
+        self.assertEqual(self.threads.release(), 1)
+        self.write(4)
+        self.assertEqual(self.threads.release(), 1)
+        self.write(5)
+        self.assert_kept(LARGE * 6)
+
+    def test_what_changes_after_it_was_hashed_is_hashed_again(self) -> None:
+        """Whether a thread is at it or was."""
+        other = LARGE[::-1]
+        for held in (False, True):
+            self.setUp()
+            self.threads.held = held
+            self.write(0, 1, 2, 3)
+            self.write(1, content=other)
+            self.assert_kept(LARGE + other + LARGE * 2)
+
+    def test_what_is_behind_a_gap_waits(self) -> None:
+        """Hashes know one direction only."""
+        self.threads.held = True
+        self.write(0, 2, 3, 4)
+        self.assertEqual(self.threads.release(), 0)
+        self.write(1)
+        self.assert_kept(LARGE * 5)
+
+    def test_a_discard_waits_for_it(self) -> None:
+        """After closing the file it would read another one, opened meanwhile."""
+        self.threads.held = True
+        self.write(0, 1, 2)
+        self.part.discard("BYE")
+        self.assertEqual(len(self.files("tmp")), 1)
+        self.threads.release()
+        self.threads.held = False
+        self.assertEqual((self.files("tmp"), bool(self.inbox.parts)), (set(), False))
+
+    def test_a_read_that_fails_behind_is_tried_again_at_the_end(self) -> None:
+        """Its octets are on the disk or they are not: the last word has who reads them all."""
+
+        def broken(*args: object) -> int:
+            raise EIO
+
+        patched = self.patch(os, "preadv", broken)
+        self.write(0, 1, 2)
+        patched.restore()
+        self.assert_kept(LARGE * 3)
 
 
 class SmallAndLarge(InboxCase):
