@@ -14,6 +14,7 @@ BENCHMARKS = {
     "framer": framer.run,
     "sip": sip.run,
     "bulk": daemons.bulk,
+    "parallel": daemons.parallel,
     "pushes": daemons.pushes,
     "submissions": daemons.submissions,
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.measure import Figure, Ratio, Result, seconds
-from benchmarks.processes import ROOT, Spent, bare_tls, cpu_seconds, memory, reset_peak
+from benchmarks.processes import ROOT, Spent, bare_tls, cpu_seconds, https_upload, memory, reset_peak
 from pushsvc.pushctl.client import Json
 from pushsvc.pushctl.daemon import Role
 from pushsvc.pushctl.demo import made_up
@@ -27,6 +27,7 @@ from pushsvc.pushctl.submission import Attachment
 
 FOLDER = ROOT / "var" / "bench"
 BULK = 1 << 30
+PARALLEL = (1, 10, 100)  # pushes at the same time
 PUSHES = 300
 SUBMISSIONS = 2000
 SMALL = "x" * 2048
@@ -48,12 +49,13 @@ def running(settings: dict[Role, dict[str, str]] | None = None) -> Iterator[Lab]
 
 
 def bulk(rounds: int) -> Result:
-    """1 GiB from queue to inbox, and the same octets over bare TLS, in turn."""
+    """1 GiB from queue to inbox, the same octets over bare TLS, and the same file by HTTPS, in turn."""
     ours: list[Spent] = []
     bare: list[Spent] = []
+    uploads: list[Spent] = []
     growth: dict[Role, list[float]] = {"sender": [], "receiver": []}
     idle: dict[Role, list[float]] = {"sender": [], "receiver": []}
-    with running() as lab, bare_tls(FOLDER / "bare") as limit:
+    with running() as lab, bare_tls(FOLDER / "bare") as limit, https_upload(FOLDER / "https") as web:
         subject = made_up(FOLDER / "lab" / "bulk.bin", BULK)
         for _ in range(min(rounds, 3)):
             for role, daemon in (("sender", lab.sender), ("receiver", lab.receiver)):
@@ -63,18 +65,47 @@ def bulk(rounds: int) -> Result:
             for role, daemon in (("sender", lab.sender), ("receiver", lab.receiver)):
                 growth[role].append(memory(daemon.pid, "VmHWM"))
             bare.append(limit.send(BULK))
+            uploads.append(web.put(subject))
     rate, bare_rate = _rate("pushsvc, MSRP over TLS, stored", ours), _rate("bare Twisted TLS, 64 KiB writes", bare)
     cpu = _cpu("CPU per GiB, pushsvc, both daemons", ours, "≤ 5.5")
+    of_receiver = [Spent(each.seconds, each.receiver_cpu) for each in ours]
+    of_sender = [Spent(each.seconds, each.cpu - each.receiver_cpu) for each in ours]
+    sides = [_cpu("CPU per GiB, push-sender", of_sender), _cpu("CPU per GiB, push-receiver", of_receiver)]
     bare_cpu = _cpu("CPU per GiB, bare TLS, both ends", bare)
+    web_rate, web_cpu = _rate("HTTPS upload, Twisted Web, stored", uploads), _cpu("CPU per GiB, HTTPS upload", uploads)
     idles = [Figure(f"RSS of push-{role}, before", "MiB", tuple(samples)) for role, samples in idle.items()]
     peaks = [
         Figure(f"RSS of push-{role}, peak", "MiB", tuple(samples), "≤ 40 more") for role, samples in growth.items()
     ]
     return Result(
         "Bulk: one push of 1 GiB",
-        [rate, bare_rate, cpu, bare_cpu, *idles, *peaks],
-        [Ratio("MB/s, to bare TLS", rate, bare_rate, "≥ 0.55"), Ratio("CPU per GiB, to bare TLS", cpu, bare_cpu)],
-        "From the answer 202 to `delivered`: INVITE, TLS, MSRP, two hashes, fsync, BYE. Bare TLS has none of these.",
+        [rate, bare_rate, web_rate, cpu, *sides, bare_cpu, web_cpu, *idles, *peaks],
+        [
+            Ratio("MB/s, to bare TLS", rate, bare_rate, "≥ 0.55"),
+            Ratio("MB/s, to an HTTPS upload", rate, web_rate, "≥ 1.5"),
+            Ratio("CPU per GiB, to bare TLS", cpu, bare_cpu),
+        ],
+        "From the answer 202 to `delivered`: INVITE, TLS, MSRP, two hashes, fsync, BYE. Bare TLS has none of these; "
+        "the HTTPS upload has TLS, file and fsync, and a blocking client.",
+    )
+
+
+def parallel(rounds: int) -> Result:
+    """1 GiB as one push, as ten and as a hundred at the same time: submitted, and delivered."""
+    rates: dict[int, list[float]] = {count: [] for count in PARALLEL}
+    with running({"receiver": {"accept.max_sessions": "200"}}) as lab:
+        for _ in range(min(rounds, 3)):
+            for count, samples in rates.items():
+                subject = made_up(FOLDER / "lab" / "part.bin", BULK // count)
+                samples.append(BULK / seconds(lambda n=count, f=subject: _together(lab, f, n)) / 1e6)
+                _empty_inbox(lab)
+    figures = {count: Figure(f"{count} at once", "MB/s", tuple(samples)) for count, samples in rates.items()}
+    one = figures[PARALLEL[0]]
+    return Result(
+        "Bulk: 1 GiB in parallel pushes",
+        list(figures.values()),
+        [Ratio(f"{count} at once, to one", figures[count], one, "≥ 0.75") for count in PARALLEL[1:]],
+        "From the first submission to the last delivery.",
     )
 
 
@@ -119,26 +150,48 @@ def _one_push(lab: Lab, subject: Path) -> Spent:
     """From the answer 202 to its end; then the receiver's copy is removed."""
     wanted = {"to": [lab.receiver.uri]}
     push = submit(lab.sender.api, wanted, [Attachment.of(subject)], Quiet())
-    start, cpu = time.perf_counter(), cpu_seconds(lab.sender.pid, lab.receiver.pid)
+    start, sent, received = time.perf_counter(), cpu_seconds(lab.sender.pid), cpu_seconds(lab.receiver.pid)
     while not is_final(push):
         time.sleep(LOOK_EVERY)
         push = lab.sender.api.get("v1", "pushes", push["id"])
-    spent = Spent(time.perf_counter() - start, cpu_seconds(lab.sender.pid, lab.receiver.pid) - cpu)
+    received = cpu_seconds(lab.receiver.pid) - received
+    spent = Spent(time.perf_counter() - start, cpu_seconds(lab.sender.pid) - sent + received, received)
     if verdict(push):
         raise AssertionError(f"the push was not delivered: {push['recipients']}")
-    for entry in lab.receiver.api.get("v1", "inbox")["items"]:
-        lab.receiver.api.delete("v1", "inbox", entry["id"])
+    _empty_inbox(lab)
     return spent
+
+
+def _empty_inbox(lab: Lab) -> None:
+    while entries := lab.receiver.api.get("v1", "inbox")["items"]:
+        for entry in entries:
+            lab.receiver.api.delete("v1", "inbox", entry["id"])
+
+
+def _together(lab: Lab, subject: Path, count: int) -> None:
+    done = _delivered(lab) + count
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(
+            pool.map(
+                lambda _: submit(lab.sender.api, {"to": [lab.receiver.uri]}, [Attachment.of(subject)], Quiet()),
+                range(count),
+            )
+        )
+    _await_delivered(lab, done)
 
 
 def _many_pushes(lab: Lab) -> None:
     done = _delivered(lab) + PUSHES
     push = {"to": [lab.receiver.uri], "mode": "msrp", "content": {"type": "text/plain", "text": SMALL}}
     _post(lab, push, PUSHES)
+    _await_delivered(lab, done)
+
+
+def _await_delivered(lab: Lab, count: int) -> None:
     end = time.monotonic() + PATIENCE
-    while _delivered(lab) < done:
+    while _delivered(lab) < count:
         if time.monotonic() > end:
-            raise AssertionError(f"{done - _delivered(lab)} of {PUSHES} pushes are missing")
+            raise AssertionError(f"{count - _delivered(lab)} pushes are missing")
         time.sleep(LOOK_EVERY)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from pushsvc.pushctl.certificates import Authority
 
 TICK = os.sysconf("SC_CLK_TCK")
 BARE = [sys.executable, "-m", "benchmarks.bare_tls"]
+UPLOAD = [sys.executable, "-m", "benchmarks.https_upload"]
+SENT_AT_ONCE = 256 * 1024  # octets that the uploading client writes together
 ROOT = Path(__file__).parent.parent
 
 
@@ -45,6 +50,7 @@ class Spent:
 
     seconds: float
     cpu: float
+    receiver_cpu: float = 0.0  # the receiving process's part of it
 
 
 @attrs.frozen
@@ -67,17 +73,59 @@ class BareTls:
 @contextlib.contextmanager
 def bare_tls(folder: Path) -> Iterator[BareTls]:
     """The receiver, with a certificate of its own in `folder`, for as long as the context lasts."""
+    with _serving(folder, [*BARE, "receive"]) as (process, port, ca):
+        yield BareTls(process.pid, port, ca)
+
+
+@attrs.frozen
+class HttpsUpload:
+    """A process of Twisted Web that stores what is put there, ready for clients."""
+
+    pid: int
+    port: int
+    ca: Path
+
+    def put(self, file: Path) -> Spent:
+        """The whole file by a blocking client in this process, until it is durable over there."""
+        before, own = cpu_seconds(self.pid), time.process_time()
+        start = time.perf_counter()
+        trusting = ssl.create_default_context(cafile=str(self.ca))
+        trusting.check_hostname = False  # the certificate is for a name
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, context=trusting, timeout=300, blocksize=SENT_AT_ONCE
+        )
+        with file.open("rb") as content:
+            connection.request("PUT", "/file", content, {"Content-Length": str(file.stat().st_size)})
+            status = connection.getresponse().status
+        connection.close()
+        seconds = time.perf_counter() - start
+        if status != 201:
+            raise AssertionError(f"the upload was answered {status}")
+        received = cpu_seconds(self.pid) - before
+        return Spent(seconds, received + time.process_time() - own, received)
+
+
+@contextlib.contextmanager
+def https_upload(folder: Path) -> Iterator[HttpsUpload]:
+    """The server, with a certificate of its own in `folder`, where it stores what comes, too."""
+    with _serving(folder, UPLOAD, str(folder)) as (process, port, ca):
+        yield HttpsUpload(process.pid, port, ca)
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, command: list[str], *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
+    """A server of ours that is told certificate and key and `more`, its port, and the authority to trust."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority.fresh()
     ca, certificate, key = authority.write(folder / "ca.pem"), folder / "certificate.pem", folder / "key.pem"
     authority.issue("bare", certificate, key)
     with subprocess.Popen(
-        [*BARE, "receive", str(certificate), str(key)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [*command, str(certificate), str(key), *more], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("both are pipes")
         try:
-            yield BareTls(process.pid, int(process.stdout.readline()), ca)
+            yield process, int(process.stdout.readline()), ca
         finally:
             process.stdin.close()
             process.wait(10)
