@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from pushsvc.doctor.judgement.way import Asked
@@ -21,24 +23,29 @@ SECONDS = 5.0  # for an answer; three repeats over UDP
 
 
 class Ear:
-    """An observer that listens for one request of ours to come back: by its Call-ID, which nobody else knows before."""
+    """An observer that listens for one request of ours to come back, by something that nobody else knows before.
+
+    It hears it as it came, before it has passed the border of the trust domain (sip.trust_domain).
+    """
 
     def __init__(self) -> None:
-        self._call_id: str | None = None
-        self._heard = False
+        self._is_it: Callable[[Request], bool] | None = None
+        self._heard: Request | None = None
 
-    def listen(self, call_id: str) -> None:
+    def listen(self, is_it: Callable[[Request], bool]) -> None:
         """From now on, for this one."""
-        self._call_id, self._heard = call_id, False
+        self._is_it, self._heard = is_it, None
 
-    def stop(self) -> bool:
-        """Whether it came."""
-        self._call_id = None
+    def stop(self) -> Request | None:
+        """The request, if it came."""
+        self._is_it = None
         return self._heard
 
     def sip(self, direction: Direction, message: Message, hop: Hop) -> None:
-        if self._call_id is not None and direction is Direction.IN and message.call_id == self._call_id:
-            self._heard = self._heard or isinstance(message, Request)
+        if self._is_it is None or direction is not Direction.IN or not isinstance(message, Request):
+            return
+        if self._heard is None and self._is_it(message):
+            self._heard = message
 
     def sip_unreadable(self, hop: Hop, reason: str) -> None: ...
 
@@ -71,14 +78,14 @@ class Options:
         def make(via: Via) -> Request:
             return opening_request("OPTIONS", target, via, tag, call_id, 1, fields, b"", route=route)
 
-        self.ear.listen(call_id)
+        self.ear.listen(lambda request: request.call_id == call_id)
         began = floors.clock.seconds()
         try:
             asking = floors.agent.request(make, next_hop)
             exchange = await in_time(asking, SECONDS, floors.clock, f"nothing came within {SECONDS:.0f} s")
         except DeliveryError as error:
-            return Asked(error=error.reason), self.ear.stop()
-        return asked_of(exchange, floors.clock.seconds() - began), self.ear.stop()
+            return Asked(error=error.reason), self.ear.stop() is not None
+        return asked_of(exchange, floors.clock.seconds() - began), self.ear.stop() is not None
 
 
 def asked_of(exchange: Exchange, seconds: float = 0.0) -> Asked:

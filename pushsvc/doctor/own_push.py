@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from pushsvc import push, sdp
 from pushsvc.config.shared import Sip
+from pushsvc.doctor.asking import Ear
 from pushsvc.doctor.judgement.standing import OwnPush
 from pushsvc.doctor.judgement.way import Asked
 from pushsvc.doctor.patience import in_time
@@ -72,8 +73,9 @@ class OwnPushes:
 
     log = Logger()
 
-    def __init__(self, sessions: Sessions, floors: Floors, sip: Sip, *, secure: bool) -> None:
+    def __init__(self, sessions: Sessions, floors: Floors, sip: Sip, ear: Ear, *, secure: bool) -> None:
         self._sessions = sessions
+        self._ear = ear
         self._floors = floors
         self._sip = sip
         self._secure = secure
@@ -100,12 +102,14 @@ class OwnPushes:
         clock = self._floors.clock
         began = clock.seconds()
         self._arrived = self._theirs = None
-        self._awaited = self._floors.tokens.word(32)
+        awaited = self._awaited = self._floors.tokens.word(32)
+        self._ear.listen(lambda request: request.method == "INVITE" and awaited.encode() in request.body)
         try:
-            invite, error = await self._pushed(self._call(self._awaited, route))
+            invite, error = await self._pushed(self._call(awaited, route))
         finally:
             self._awaited = None
-        return self._found(invite, error, clock.seconds() - began)
+            heard = self._ear.stop()
+        return self._found(invite, error, clock.seconds() - began, heard)
 
     # -- outwards
 
@@ -162,7 +166,7 @@ class OwnPushes:
                 return answered, error.reason
         return answered, ""
 
-    def _found(self, invite: Asked, error: str, seconds: float) -> OwnPush:
+    def _found(self, invite: Asked, error: str, seconds: float, heard: Request | None) -> OwnPush:
         if self._arrived is None:
             return OwnPush(invite, error=error, seconds=seconds)
         request, source = self._arrived
@@ -171,7 +175,7 @@ class OwnPushes:
             arrived=True,
             error=error or (invite.answer if invite.status >= 300 else ""),
             seconds=seconds,
-            asserted=tuple(request.headers.values("p-asserted-identity")),
+            asserted=tuple((heard or request).headers.values("p-asserted-identity")),
             source=source.host,
             trusted=self._trusts(source.host),
         )

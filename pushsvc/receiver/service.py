@@ -51,7 +51,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
     readiness = Readiness()
-    work = Receiving(config, reactor, network, metrics)
+    work = Receiving(config, reactor, network, metrics, ear)
     tokens = read_tokens(str(config.api.tokens)) if config.api.tokens is not None else None
     root = receiver_api(
         inbox=work.inbox,
@@ -72,7 +72,9 @@ class Receiving:
 
     log = Logger()
 
-    def __init__(self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics) -> None:
+    def __init__(
+        self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics, ear: Ear
+    ) -> None:
         self._config = config
         self._metrics = metrics
         self._sessions = network.sessions
@@ -89,7 +91,7 @@ class Receiving:
         self.events = Events(self.event_log, self.inbox.directory, hooks_of(config.hooks, reactor))
         self.decisions = Decisions(reactor, network.tokens, self.events.decision)
         self._reception = Reception(network.sessions, self._policy(), self.inbox, host_of(config, metrics))
-        own_pushes = OwnPushes(network.sessions, network.floors, config.sip, secure=network.secure)
+        own_pushes = OwnPushes(network.sessions, network.floors, config.sip, ear, secure=network.secure)
         network.sessions.on_invitation = own_pushes.before(network.sessions.on_invitation)
         network.sessions.capabilities = lambda: capabilities(
             self._reception.host,

@@ -22,6 +22,7 @@ from pushsvc.sip.transaction import TurnedDeaf
 RATE = 20.0  # a second
 BURST = 100
 ASKED = 0.1  # what it costs to be asked who one is: every push of a user begins with that, and many begin at once
+OURS = 0.1  # of a refusal for a while, for reasons of ours: whoever has many pushes for us comes again with all of them
 MAX_SOURCES = 10_000  # whose debts are remembered; the one that was charged longest ago goes first
 
 Source = tuple[bool, str]

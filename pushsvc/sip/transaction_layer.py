@@ -18,7 +18,7 @@ from pushsvc.sip.deadlines import Deadlines
 from pushsvc.sip.hop import Hop, reply_hop, stamped
 from pushsvc.sip.message import Message, Request, Response, reply_to
 from pushsvc.sip.server_transaction import InviteServer, Server
-from pushsvc.sip.shares import ASKED, Shares, Standing
+from pushsvc.sip.shares import ASKED, OURS, Shares, Standing
 from pushsvc.sip.transaction import (
     NotAuthenticated,
     Output,
@@ -34,6 +34,7 @@ MAX_SERVER = 10_000  # that many INVITEs of a push take about 56 MB; peers canno
 MAX_STRANGERS = 2_000  # of these, for peers that are not trusted: a flood of them leaves room for the core
 TAG_LENGTH = 16  # 95 random bits; RFC 3261 §19.3 asks for 32
 SHORTEST_REST, LONGEST_REST = 5, 30  # seconds: Retry-After of a 503, spread so that not all return at once
+NOT_NOW = frozenset({480, 486, 491, 500, 503, 504})  # refusals for reasons of our own, for a while
 
 _COOKIE = "z9hG4bK"
 
@@ -242,7 +243,8 @@ class TransactionLayer:
         if self._crowded and key in self._strangers and response.status >= 300:
             # RFC 3261 §8.2.7, statelessly: repeating refusals until an ACK comes would only make the flood greater.
             self._forget(key)
-        return self.unreadable(source, now)
+        deaf = self.shares.charge(source, now, OURS if response.status in NOT_NOW else 1.0)
+        return [] if deaf is None else [deaf]
 
     def _overloaded(self, request: Request) -> Response:
         rest = SHORTEST_REST + int(self.tokens.fraction() * (LONGEST_REST - SHORTEST_REST + 1))

@@ -64,7 +64,7 @@ class DoctorCase(SynchronousTestCase):
         )
         ear = Ear()
         self.network = self._network(config, ear)
-        self.receiving = Receiving(config, self.reactor, self.network, ReceiverMetrics())
+        self.receiving = Receiving(config, self.reactor, self.network, ReceiverMetrics(), ear)
         self.receiving.presence.start()
         self.addCleanup(self.receiving.presence.abandon)
         self.net.settle(1.0)

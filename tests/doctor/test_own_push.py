@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from pushsvc import sdp
+from pushsvc.doctor.asking import Ear
 from pushsvc.doctor.own_push import TEXT, OwnPushes
 from pushsvc.errors import Refused
 from pushsvc.sessions import Invitation
@@ -91,7 +92,7 @@ class Strangers(DoctorCase):
     def test_what_is_not_awaited_goes_on_to_whom_it_is_for(self) -> None:
         """Invitations that offer nothing readable included."""
         heard: list[Invitation] = []
-        pushes = OwnPushes(self.network.sessions, self.network.floors, self.sip, secure=True)
+        pushes = OwnPushes(self.network.sessions, self.network.floors, self.sip, Ear(), secure=True)
         invited = pushes.before(heard.append)
         self.network.sessions.on_invitation = invited
         dialed = self.dial("y" * 32)

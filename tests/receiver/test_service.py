@@ -13,6 +13,7 @@ from pushsvc import push, sdp
 from pushsvc.config.receiver import Accept, Algorithm, Digest, Inbox, ReceiverConfig, User
 from pushsvc.config.shared import Sip
 from pushsvc.config.values import Listen, Octets, Seconds, Secret
+from pushsvc.doctor.asking import Ear
 from pushsvc.net.observer import Observers
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.receiver.service import Receiving
@@ -50,7 +51,7 @@ class ServiceCase(SynchronousTestCase):
         product = Product(allow=push.RECEIVER_ALLOW, max_sessions=1)
         self.network = Network(config, reactor, Observers(), product)
         self.network.listen()
-        self.receiving = Receiving(config, reactor, self.network, self.metrics)
+        self.receiving = Receiving(config, reactor, self.network, self.metrics, Ear())
         return config
 
 

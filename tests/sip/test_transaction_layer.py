@@ -387,6 +387,17 @@ class FloodTests(SynchronousTestCase):
                 self.assertEqual(self.arrive(method, TCP_PEER), ["RequestArrived"])
                 self.assertEqual(self.answer(200), ["200"])
 
+    def test_refusals_for_reasons_of_ours_cost_little(self) -> None:
+        """Busy, or a full disk: whoever has many pushes for us comes again with all of them."""
+        for status in (480, 486, 491, 500, 503):
+            for _ in range(5):
+                self.assertEqual(self.arrive("MESSAGE", TCP_PEER), ["RequestArrived"], status)
+                self.answer(status)
+        for _ in range(5):
+            self.arrive("MESSAGE", TCP_PEER)
+            self.answer(480)
+        self.assertEqual(self.arrive("MESSAGE", TCP_PEER), ["503"])
+
     def test_a_repeated_2xx_is_accepted_once(self) -> None:
         """Repeating it must not pay for refusals."""
         self.arrive()

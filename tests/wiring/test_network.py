@@ -20,7 +20,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.observer import Observers
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.network import Network, Product, account_of, relay_of
+from pushsvc.wiring.network import Network, Product, account_of, relay_of, tls_of
 from tests import sim
 from tests.identities import identity_of
 
@@ -126,15 +126,16 @@ class TheNetworkSide(SynchronousTestCase):
         self.assertEqual(self.network(sip=sip).agent.account, account)
 
     def test_who_we_are_after_a_reload(self) -> None:
-        """A password that was changed, and a certificate; a file that holds no authorities changes neither."""
+        """A password that was changed, and a certificate; a file that holds no authorities is noticed before that."""
         alice = Sip(identity=SipUri.parse("sip:alice@example.com"), auth_password=Secret("new"))
         network = self.network(sip=attrs.evolve(alice, auth_password=Secret("old")))
         before, renewed = network.identity, identity_of("renewed")
         broken = Path(self.mktemp())
         broken.write_text("nothing")
-        self.assertRaises(ValueError, network.renew, ReceiverConfig(sip=alice, tls=Tls(ca=broken)), renewed)
+        self.assertRaises(ValueError, tls_of, ReceiverConfig(sip=alice, tls=Tls(ca=broken)), renewed)
         self.assertEqual((network.agent.account, network.identity), (Account("alice", "old"), before))
-        network.renew(ReceiverConfig(sip=alice), renewed)
+        config = ReceiverConfig(sip=alice)
+        network.renew(config, tls_of(config, renewed))
         self.assertEqual((network.agent.account, network.identity), (Account("alice", "new"), renewed))
 
     def test_who_we_are_at_our_relay(self) -> None:

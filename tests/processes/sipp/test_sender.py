@@ -139,7 +139,8 @@ class Calling(SippCase):
         for transport in ("udp", "tcp"):
             for number in range(CASES):
                 way = Way(transport, DOMAIN, "word", f"{transport}{number}")
-                registering_now.append((way, self.started(registering(way), transport, remote=address)))
+                # By datagram: Kamailio drops who came over a connection as soon as that is closed (handle_lost_tcp).
+                registering_now.append((way, self.started(registering(way), "udp", remote=address)))
         for _, registration in registering_now:
             self.over(registration)
         self.assert_content()
