@@ -37,13 +37,14 @@ class DaemonFailed(CommandFailed):
 class Daemon:
     """`twistd push-sender` or `twistd push-receiver` with all that it reads and writes below `directory`.
 
-    `settings` are configuration keys with TOML values that win over the file. A daemon that was started
-    again listens for SIP and HTTP where it did before, so that its peers find it.
+    `settings` are configuration keys with TOML values that win over the file; `environment` is what it finds there
+    besides ours. A daemon that was started again listens for SIP and HTTP where it did before, so that its peers find it.
     """
 
     role: Role
     directory: Path
     settings: dict[str, str] = attrs.field(factory=dict)
+    environment: dict[str, str] = attrs.field(factory=dict)
     ready: Json = attrs.field(factory=dict, init=False)
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
 
@@ -63,6 +64,7 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
+                env={**os.environ, **self.environment},
             )
 
     def wait_until_ready(self, within: float = READY_WITHIN) -> None:
@@ -70,7 +72,7 @@ class Daemon:
         end = time.monotonic() + within
         while not self.is_ready_in(self.pid):
             if not self.alive:
-                raise DaemonFailed(self, f"exited with {self._exit_code()} before it was ready")
+                raise DaemonFailed(self, f"exited with {self.exit_code} before it was ready")
             if time.monotonic() >= end:
                 raise DaemonFailed(self, f"was not ready within {within:.0f} s")
             time.sleep(LOOK_EVERY)
@@ -106,6 +108,16 @@ class Daemon:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said so, and lives."""
+        return self.alive and self._read_ready_file()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it lives, and before its first start."""
+        return self._process.poll() if self._process is not None else None
 
     @property
     def pid(self) -> int:
@@ -161,9 +173,6 @@ class Daemon:
             self._process.kill()  # does nothing to one that has ended
             self._process.wait()
         return self._process.returncode
-
-    def _exit_code(self) -> int | None:
-        return self._process.returncode if self._process is not None else None
 
 
 def twistd() -> Path:

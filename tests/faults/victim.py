@@ -1,0 +1,108 @@
+"""A real daemon to which faults happen. Whatever they do, it is brought back, and what had to be noticed is kept."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import attrs
+
+from pushsvc.pushctl.daemon import Daemon, DaemonFailed
+from pushsvc.pushctl.lab import CLEAN_ENDS
+from tests.faults.shim import Shim, descriptors, resident
+
+LOOK_EVERY = 0.01
+TRIES = 20  # starts in a row that may fail while a fault is there; without one the first has to work
+ENDS_WITHIN = 20.0  # seconds from SIGTERM to the end, those of shutdown.drain included
+FAULTY_ENDS = (74, 73, 69)  # exit codes of a start or a run that a disk's errors ended
+
+
+@attrs.frozen
+class Footprint:
+    """A process at one moment: octets of memory, open descriptors."""
+
+    at: float
+    resident: int
+    descriptors: int
+
+
+class Victim:
+    """`daemon` under its shim. `complaints` is what was wrong; `starts` are seconds from spawning to serving."""
+
+    def __init__(self, daemon: Daemon, library: Path) -> None:
+        self.daemon = daemon
+        self.shim = Shim(library, daemon.directory / "faults", daemon.state)
+        daemon.environment.update(self.shim.environment)
+        self.complaints: list[str] = []
+        self.starts: list[float] = []
+        self.ends: list[int] = []
+        self.footprints: list[Footprint] = []
+        self._spawned_at = 0.0
+
+    @property
+    def pid(self) -> int:
+        return self.daemon.pid
+
+    def struck_within(self, seconds: float) -> bool:
+        """Whether the armed call came; it is not armed any longer then, unless it lasts."""
+        end = time.monotonic() + seconds
+        while not self.shim.struck and time.monotonic() < end and self.daemon.alive:
+            time.sleep(LOOK_EVERY)
+        return bool(self.shim.struck)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.daemon.signal(number)
+
+    def kill(self) -> None:
+        self.daemon.kill()
+
+    def start(self) -> None:
+        """Spawn it, and do not wait."""
+        self._spawned_at = time.monotonic()
+        self.daemon.start()
+
+    def ends_in_order(self) -> bool:
+        """It was told to end: it does, in its time, with a clean exit."""
+        began = time.monotonic()
+        code = self.daemon.stop(ENDS_WITHIN)
+        if code not in CLEAN_ENDS:
+            self.complaints.append(f"ended with {code} {time.monotonic() - began:.1f} s after SIGTERM")
+        return True
+
+    def revive(self) -> None:
+        """Serving again: started if it has ended, and started again if that was no good time for it.
+
+        Raises DaemonFailed when it does not come back, which nobody but a person could help.
+        """
+        self.shim.disarm()
+        if not self.daemon.alive:
+            self._note_end()
+            self.start()
+        elif self.daemon.is_ready:
+            return
+        for tries in range(TRIES):
+            try:
+                self.daemon.wait_until_ready()
+                break
+            except DaemonFailed:
+                # What a fault ended while it started may end once more; without a fault nothing ends it.
+                code = self._note_end()
+                if code not in (-signal.SIGKILL, *FAULTY_ENDS) or tries:
+                    self.complaints.append(f"a start without faults ended with {code}")
+                    raise
+                self.start()
+        self.starts.append(time.monotonic() - self._spawned_at)
+
+    def look(self) -> None:
+        """Keep what it takes at this moment."""
+        try:
+            seen = Footprint(time.monotonic(), resident(self.pid), descriptors(self.pid))
+        except OSError:
+            return  # it just ended
+        self.footprints.append(seen)
+
+    def _note_end(self) -> int:
+        code = self.daemon.exit_code
+        self.ends.append(code if code is not None else 0)
+        return self.ends[-1]
