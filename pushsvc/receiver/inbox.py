@@ -32,7 +32,8 @@ from pushsvc.receiver.partials import NOTE, FileId, Limits, Partial, Partials, l
 from pushsvc.receiver.parts import Parts
 from pushsvc.receiver.wrapped import Wrapping
 
-PROBE_EVERY = 5.0  # seconds between two tries of a disk that failed
+PROBE_FIRST = 0.5  # seconds until a disk that failed is tried: many errors are over at once
+PROBE_EVERY = 5.0  # seconds from one try to the next
 SPREAD_AFTER = 0.05  # seconds of quiet before small contents get their files
 PROBE = "probe"
 PROBE_SIZE = 4096  # octets
@@ -139,9 +140,9 @@ class Inbox:
         """What was kept under this key of this sender, however long ago keys are kept."""
         return self._writer.run(lambda: self._index.seen(sender, key))
 
-    def free(self) -> int:
-        """Octets for further contents, those of first parts with them, which give way; 0 when unwritable."""
-        return max(0, self.parts.unused + self.partials.octets) if self.writable else 0
+    def free(self) -> int | None:
+        """Octets for further contents, those of first parts with them, which give way; None: nothing is taken now."""
+        return max(0, self.parts.unused + self.partials.octets) if self.writable else None
 
     # --- entries ---
 
@@ -189,7 +190,7 @@ class Inbox:
         if self._failure is None and self._started:
             self._log.error("inbox takes nothing: {reason}", reason=str(error))
             self._failure = error
-            self._probe = self._clock.callLater(PROBE_EVERY, self._try_disk)
+            self._probe = self._clock.callLater(PROBE_FIRST, self._try_disk)
 
     # --- inside ---
 

@@ -20,6 +20,7 @@ from pushsvc.sessions import Icon
 from pushsvc.sip.uri import OpaqueUri, parse_uri
 
 SPACE_RETRY = 300  # seconds; a full disk needs somebody to look at it
+MOMENT_RETRY = 30  # seconds, when the disk takes nothing for now: mostly it does again by itself
 
 
 class Cause(enum.Enum):
@@ -114,7 +115,7 @@ class Policy:
     """What the operator wants: [accept] first, then the first [[rule]] that matches.
 
     `allow` are globs of senders, empty: everybody; `types` and `max_size` (octets) bound everything; `free` tells the
-    octets that are free, of which `free_min` must stay so.
+    octets that are free, of which `free_min` must stay so; None when nothing can be written now.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Policy:
         max_size: int,
         rules: Sequence[Rule],
         free_min: int,
-        free: Callable[[], int],
+        free: Callable[[], int | None],
         decisions: Asks,
     ) -> None:
         self._allow = [_UriGlob(glob) for glob in allow]
@@ -186,12 +187,16 @@ class Policy:
         causes = {verdict.cause for verdict in verdicts}
         if None in causes:
             needed = sum(file.size or 0 for file, verdict in zip(files, verdicts, strict=True) if verdict.taken)
-            return Take(tuple(verdicts)) if self._free() - needed >= self._free_min else _NO_ROOM
+            free = self._free()
+            if free is None:
+                return _NOT_NOW
+            return Take(tuple(verdicts)) if free - needed >= self._free_min else _NO_ROOM
         if causes <= {Cause.TYPE, Cause.SIZE}:
             return _NOT_THESE_TYPES if Cause.TYPE in causes else _TOO_LARGE
         return Refuse(603, "Decline", Cause.POLICY)
 
 
+_NOT_NOW = Refuse(480, "Temporarily Unavailable", Cause.SPACE, retry_after=MOMENT_RETRY)
 _NO_ROOM = Refuse(480, "Temporarily Unavailable", Cause.SPACE, retry_after=SPACE_RETRY)
 _NOT_THESE_TYPES = Refuse(488, "Not Acceptable Here", Cause.TYPE, warning=(305, "Incompatible media format"))
 _TOO_LARGE = Refuse(488, "Not Acceptable Here", Cause.SIZE, warning=(399, "File too large"))

@@ -15,7 +15,7 @@ from pushsvc.errors import ProtocolError, Refused
 from pushsvc.receiver.caller import caller_of
 from pushsvc.receiver.described import arriving, message_about
 from pushsvc.receiver.inbox import Inbox
-from pushsvc.receiver.policy import Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
+from pushsvc.receiver.policy import MOMENT_RETRY, Caller, Cause, FileAsked, FileVerdict, Policy, Refuse, Take, Verdict
 from pushsvc.receiver.resuming import Joined, Known, Resuming, file_of
 from pushsvc.receiver.wrapped import out_of_wrapping, wrapping_of
 from pushsvc.sessions import Invitation, Send, Sessions, Sink, Wanted
@@ -24,7 +24,6 @@ from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
 
 MAX_MESSAGE_BODY = 8192  # SECURITY part 5: a MESSAGE is for small content
-RETRY_AFTER = 30  # seconds, when the disk takes nothing for now
 NO_FIRST_PART = '399 pushsvc "The first part of the file is not kept"'
 MESSAGE_REFUSALS = {488: 415}  # a MESSAGE has no offer that could be unacceptable: its type is
 
@@ -210,7 +209,7 @@ class Reception:
             await self._inbox.store(about, content)
         except OSError as error:
             self.log.error("message not kept: {reason}", reason=error.strerror, call_id=request.call_id)
-            self._sessions.respond(request, 503, [("Retry-After", str(RETRY_AFTER))])
+            self._sessions.respond(request, 503, [("Retry-After", str(MOMENT_RETRY))])
         except Refused as refused:
             self._sessions.respond(request, refused.status)
         else:

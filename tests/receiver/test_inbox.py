@@ -285,7 +285,7 @@ class Room(InboxCase):
 
     def test_an_inbox_that_takes_nothing_has_no_room(self) -> None:
         self.inbox.broken(OSError(errno.EIO, "I/O error"))
-        self.assertEqual((self.inbox.free(), self.inbox.writable), (0, False))
+        self.assertEqual((self.inbox.free(), self.inbox.writable), (None, False))
 
 
 class Stopping(InboxCase):

@@ -92,6 +92,11 @@ class Bounds(PolicyCase):
         self.assertEqual((verdict.status, verdict.cause, verdict.retry_after), (480, Cause.SPACE, 300))
         self.assertEqual(self.causes(self.judge(PICTURE, free=lambda: 101 * MIB)), [None])
 
+    def test_a_disk_that_takes_nothing_for_now_says_soon(self) -> None:
+        """An error of a moment does not keep every push away for five minutes."""
+        verdict = self.judge(PICTURE, free=lambda: None)
+        self.assertEqual((verdict.status, verdict.cause, verdict.retry_after), (480, Cause.SPACE, 30))
+
     def test_a_file_that_is_left_out_needs_no_room(self) -> None:
         verdict = self.judge(PICTURE, HUGE, free=lambda: 200 * MIB, max_size=10 * MIB)
         self.assertEqual(self.causes(verdict), [None, Cause.SIZE])
