@@ -67,6 +67,7 @@ class Delivery:
     close_transferred: CloseTransferred = CloseTransferred.IMMEDIATE
     report_timeout: Seconds = setting(Seconds(60.0), some_time)
     after_413: Seconds = setting(Seconds(5.0), any_time)
+    crashes: int = setting(5, between(2, 1000))
     ims: bool = False
     retry: Retry = Retry()
 

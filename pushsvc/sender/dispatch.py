@@ -167,6 +167,12 @@ class Dispatch(Service):
             moments.append(turn.next_due)
         self._set_alarm(min((moment for moment in moments if moment is not None), default=None))
 
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds by which the clock is ahead of the steady one, after seeing whether somebody has set it."""
+        self._check_clock()
+        return self._watch.ahead
+
     def _check_clock(self) -> None:
         if jump := self._watch.jumped():
             self.log.warn("the clock was set by {seconds:+.1f} s", seconds=jump)

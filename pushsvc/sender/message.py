@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 
 from pushsvc import push
-from pushsvc.errors import DeliveryError
+from pushsvc.errors import DeliveryError, Refused
 from pushsvc.sender.job import AttemptResult, ContentFile, FileResult, FileState, Job
 from pushsvc.sender.outbox_records import Submission
 from pushsvc.sender.ways import Ways
@@ -70,7 +70,10 @@ class Message:
 
     async def send(self) -> AttemptResult:
         """200 is delivery, 202 is somebody's promise. Raises Refused, TimedOut or Unreachable."""
-        body = self._job.contents[0].path.read_bytes()
+        try:
+            body = self._job.contents[0].path.read_bytes()
+        except OSError as error:
+            raise Refused(500, f"content cannot be read: {error.strerror}", protocol="local") from error
         self._ways.began(self._call_id, self._job)
         exchange = await redirected(self._target, lambda target: self._asked(target, body))
         response = exchange.response

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pushsvc.sender import outbox_end, outbox_read, outbox_sweep, outbox_turn, outbox_wishes
+from pushsvc.sender import outbox_clock, outbox_end, outbox_read, outbox_sweep, outbox_turn, outbox_wishes
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.job import AttemptResult, FileResult
+from pushsvc.sender.outbox_clock import Reading
 from pushsvc.sender.outbox_database import Database
 from pushsvc.sender.outbox_put import Putter, Putting
 from pushsvc.sender.outbox_records import (
@@ -54,9 +55,17 @@ class Outbox:
         self._put = Putter(store).put
         self._waiters: defaultdict[str, list[Deferred[None]]] = defaultdict(list)
 
-    def start(self, now: float) -> Deferred[int]:
-        """Make whatever the last process was sending due again; how many recipients that were."""
-        return self._writer.run(lambda connection: outbox_end.requeue(connection, now))
+    def start(self, now: float, crashes: int = outbox_end.CRASHES) -> Deferred[int]:
+        """Make whatever the last process was sending due again; how many recipients that were.
+
+        Who was in its hand, and in those of the processes before it, at so many `crashes` in a row, is not tried again.
+        """
+
+        def requeued(found: tuple[int, tuple[Finished, ...]]) -> int:
+            self._finished(found[1])
+            return found[0]
+
+        return self._writer.run(lambda connection: outbox_end.requeue(connection, now, crashes)).addCallback(requeued)
 
     async def put(self, submission: Submission, answer: str) -> Stored:
         """Keep a submission whose contents have arrived. `answer` is kept for who asks again with the same key.
@@ -127,9 +136,17 @@ class Outbox:
             lambda connection: outbox_sweep.remove_unneeded(connection, self._store, [*released, *old])
         )
 
+    def resume(self, reading: Reading, now: float) -> Deferred[float]:
+        """Before anything is looked at: by how many seconds the clock was set since the last process looked."""
+        return self._writer.run(lambda connection: outbox_clock.resume(connection, reading, now))
+
+    def note_clock(self, reading: Reading) -> Deferred[None]:
+        """What the clocks are now, when nobody has set one: they drift apart by themselves."""
+        return self._writer.run(lambda connection: outbox_clock.note(connection, reading))
+
     def clock_jumped(self, seconds: float) -> Deferred[None]:
         """The clock was set forward (or back, then negative): let what waits wait as long as before."""
-        return self._writer.run(lambda connection: outbox_turn.clock_jumped(connection, seconds))
+        return self._writer.run(lambda connection: outbox_clock.jumped(connection, seconds))
 
     def when_final(self, push_id: str) -> Deferred[None]:
         """Fires when the push becomes final from now on. Cancelling it forgets the wish."""

@@ -11,11 +11,14 @@ from sqlalchemy import Connection, func, select, update
 from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox_read import write_files
-from pushsvc.sender.outbox_records import Claim, Finished
+from pushsvc.sender.outbox_records import LANES, SUSPECTS, Claim, Finished
 from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, one_line, push_state
 from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
 
+CRASHES = 5  # in a row at which a recipient was being sent to, until it is not tried any more
+SUSPICION = 2  # crashes after which it is tried while nobody else of whom that is true is
 _INTERRUPTED = "the service stopped while it was being sent"
+_PARKED = "parked: the service ended {} times in a row while this was being sent"
 
 
 def settle(
@@ -32,7 +35,7 @@ def settle(
     """
     recipient = claim.job.recipient_id
     row = connection.execute(
-        select(recipients.c.push, recipients.c.cancel_asked).where(recipients.c.id == recipient, IN_FLIGHT)
+        select(recipients.c.push, recipients.c.cancel_asked, recipients.c.crashes).where(recipients.c.id == recipient, IN_FLIGHT)
     ).one_or_none()
     if row is None:
         raise Misuse(f"recipient {recipient} is not being sent to")
@@ -46,6 +49,8 @@ def settle(
     }
     if outcome.retry_at is not None:
         values["due_at"] = outcome.retry_at
+    if row.crashes:
+        values |= _unsuspected(claim)
     connection.execute(update(recipients).where(recipients.c.id == recipient, IN_FLIGHT).values(values))
     _end_attempt(connection, claim, outcome, result, now)
     return outcome, refresh(connection, {row.push})
@@ -63,16 +68,46 @@ def release(connection: Connection, claims: Collection[Claim], now: float) -> No
     """
     for claim in claims:
         ours = recipients.c.id == claim.job.recipient_id
-        connection.execute(update(recipients).where(ours, IN_FLIGHT).values(files=write_files(claim.files)))
+        values = {"files": write_files(claim.files)} | _unsuspected(claim)
+        connection.execute(update(recipients).where(ours, IN_FLIGHT).values(values))
     _give_back(connection, [claim.job.recipient_id for claim in claims], now)
 
 
-def requeue(connection: Connection, now: float) -> int:
-    """The process that was sending is gone: whatever it had in hand is due again. How many recipients that were."""
-    in_hand = connection.scalars(select(recipients.c.id).where(IN_FLIGHT)).all()
-    for start in range(0, len(in_hand), 1000):
-        _give_back(connection, in_hand[start : start + 1000], now)
-    return len(in_hand)
+def requeue(connection: Connection, now: float, most: int) -> tuple[int, tuple[Finished, ...]]:
+    """The process that was sending is gone: whatever it had in hand is due again. How many recipients that were.
+
+    Who was in hand at `SUSPICION` such ends in a row is suspected to be why, and at `most` of them not tried again,
+    when it was the only suspect then.
+    """
+    wanted = select(recipients.c.id, recipients.c.crashes, recipients.c.cancel_asked).where(IN_FLIGHT)
+    in_hand = connection.execute(wanted).all()
+    parked: tuple[Finished, ...] = ()
+    suspects = [row for row in in_hand if row.crashes + 1 >= SUSPICION]
+    if len(suspects) == 1 and suspects[0].crashes + 1 >= most and not suspects[0].cancel_asked:
+        parked = _park(connection, suspects[0].id, now, most)
+    connection.execute(update(recipients).where(IN_FLIGHT).values(crashes=recipients.c.crashes + 1))
+    connection.execute(update(recipients).where(IN_FLIGHT, recipients.c.crashes >= SUSPICION).values(lane=SUSPECTS))
+    ids = [row.id for row in in_hand]
+    finished = [parked, *(_give_back(connection, ids[start : start + 1000], now) for start in range(0, len(ids), 1000))]
+    return len(in_hand), tuple(push for pushes in finished for push in pushes)
+
+
+def _park(connection: Connection, recipient: int, now: float, crashes: int) -> tuple[Finished, ...]:
+    reason = _PARKED.format(crashes)
+    number = connection.scalar(select(recipients.c.push).where(recipients.c.id == recipient))
+    assert number is not None
+    _interrupted(connection, [recipient], now)
+    connection.execute(
+        update(recipients)
+        .where(recipients.c.id == recipient, IN_FLIGHT)
+        .values(state=State.UNDELIVERABLE.value, reason=reason, crashes=0)
+    )
+    return refresh(connection, {number})
+
+
+def _unsuspected(claim: Claim) -> dict[str, Any]:
+    """What makes a recipient one like others again: an attempt ended, and we are there."""
+    return {"crashes": 0, "lane": LANES[claim.job.priority]}
 
 
 def refresh(connection: Connection, numbers: Collection[int]) -> tuple[Finished, ...]:
@@ -116,14 +151,10 @@ def copy_name(number: int, position: int) -> str:
     return f"{number}-{position}"
 
 
-def _give_back(connection: Connection, ids: Sequence[int], now: float) -> None:
+def _give_back(connection: Connection, ids: Sequence[int], now: float) -> tuple[Finished, ...]:
     ours = recipients.c.id.in_(ids)
-    numbers = set(connection.scalars(select(recipients.c.push).where(ours)))
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.recipient.in_(ids), attempts.c.ended_at.is_(None))
-        .values(ended_at=now, outcome="interrupted", reason=_INTERRUPTED)
-    )
+    numbers = set(connection.scalars(select(recipients.c.push).where(ours, IN_FLIGHT)))
+    _interrupted(connection, ids, now)
     connection.execute(
         update(recipients)
         .where(ours, IN_FLIGHT, recipients.c.cancel_asked)
@@ -132,7 +163,15 @@ def _give_back(connection: Connection, ids: Sequence[int], now: float) -> None:
     connection.execute(
         update(recipients).where(ours, IN_FLIGHT).values(state=State.QUEUED.value, tries=recipients.c.tries - 1)
     )
-    refresh(connection, numbers)
+    return refresh(connection, numbers)
+
+
+def _interrupted(connection: Connection, ids: Sequence[int], now: float) -> None:
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.recipient.in_(ids), attempts.c.ended_at.is_(None))
+        .values(ended_at=now, outcome="interrupted", reason=_INTERRUPTED)
+    )
 
 
 def _end_attempt(connection: Connection, claim: Claim, outcome: Outcome, result: AttemptResult, now: float) -> None:

@@ -15,6 +15,8 @@ from pushsvc.sessions import Icon
 
 LANES: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 """The priorities and their lanes."""
+SUSPECTS = 9
+"""The lane of those that may be what makes the process crash: they go one at a time."""
 
 
 class Received(Protocol):

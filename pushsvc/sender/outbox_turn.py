@@ -11,9 +11,9 @@ from sqlalchemy import Connection, func, select, update
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.outbox_claim import claim
 from pushsvc.sender.outbox_end import refresh
-from pushsvc.sender.outbox_records import LANES, Finished, Turn
+from pushsvc.sender.outbox_records import LANES, SUSPECTS, Finished, Turn
 from pushsvc.sender.outcome import State
-from pushsvc.sender.schema import TO_DO, recipients
+from pushsvc.sender.schema import IN_FLIGHT, TO_DO, recipients
 
 MAX_EXPIRED = 1000  # recipients in one look: keeps the database thread free for others
 
@@ -38,24 +38,11 @@ class Lanes:
 def turn(connection: Connection, lanes: Lanes, store: ContentStore, now: float, limit: int) -> Turn:
     """End what has expired at `now`, claim at most `limit` recipients that are due, highest priority first."""
     expired, finished = _expire(connection, now)
-    chosen = lanes.pick([_due(connection, lane, now, limit) for lane in sorted(LANES.values())], limit)
+    suspect = _suspect(connection, now) if limit else []
+    waiting = [_due(connection, lane, now, limit) for lane in sorted(LANES.values())]
+    chosen = [*suspect, *lanes.pick(waiting, limit - len(suspect))]
     claims = claim(connection, chosen, store, now) if chosen else ()
     return Turn(claims, finished, expired, _next_due(connection), _next_expiry(connection))
-
-
-def clock_jumped(connection: Connection, seconds: float) -> None:
-    """The clock was set forward or back by so many seconds: what waits, waits as long as before.
-
-    Nothing may expire just because the clock was set; setting it back does not give more time than was asked for.
-    """
-    connection.execute(
-        update(recipients)
-        .where(TO_DO)
-        .values(
-            due_at=recipients.c.due_at + seconds,
-            expires_at=recipients.c.expires_at + max(seconds, 0.0),
-        )
-    )
 
 
 def _expire(connection: Connection, now: float) -> tuple[int, tuple[Finished, ...]]:
@@ -77,14 +64,28 @@ def _due(connection: Connection, lane: int, now: float, limit: int) -> deque[int
     return deque(connection.scalars(wanted.order_by(recipients.c.due_at).limit(limit)))
 
 
+def _suspect(connection: Connection, now: float) -> list[int]:
+    """The one that may be tried now of those that may make us crash: with two of them nobody would know which it was."""
+    waiting = _due(connection, SUSPECTS, now, 1)
+    return [] if waiting and _is_suspect_in_flight(connection) else list(waiting)
+
+
+def _is_suspect_in_flight(connection: Connection) -> bool:
+    wanted = select(recipients.c.id).where(IN_FLIGHT, recipients.c.lane == SUSPECTS).limit(1)
+    return connection.scalar(wanted) is not None
+
+
 def _next_due(connection: Connection) -> float | None:
-    moments = [
-        connection.scalar(
-            select(recipients.c.due_at).where(TO_DO, recipients.c.lane == lane).order_by(recipients.c.due_at).limit(1)
-        )
-        for lane in LANES.values()
-    ]
+    moments = [_first_due(connection, lane) for lane in LANES.values()]
+    suspect = _first_due(connection, SUSPECTS)
+    if suspect is not None and not _is_suspect_in_flight(connection):  # else the end of that one is when to look
+        moments.append(suspect)
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _first_due(connection: Connection, lane: int) -> float | None:
+    wanted = select(recipients.c.due_at).where(TO_DO, recipients.c.lane == lane)
+    return connection.scalar(wanted.order_by(recipients.c.due_at).limit(1))
 
 
 def _next_expiry(connection: Connection) -> float | None:

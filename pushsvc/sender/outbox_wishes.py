@@ -8,7 +8,7 @@ from pushsvc.errors import PushsvcError
 from pushsvc.sender.job import FileResult, FileState
 from pushsvc.sender.outbox_end import refresh
 from pushsvc.sender.outbox_read import read_files, write_files
-from pushsvc.sender.outbox_records import Cancelling
+from pushsvc.sender.outbox_records import LANES, Cancelling
 from pushsvc.sender.outcome import CANCELLED, FAILED, State
 from pushsvc.sender.schema import IN_FLIGHT, KEPT, TO_DO, contents, pushes, recipients
 
@@ -36,7 +36,8 @@ def retry(connection: Connection, push_id: str, now: float, time_to_live: float)
 
     A push whose deadline has passed gets a new one, `time_to_live` seconds from now. Raises ContentGone.
     """
-    row = connection.execute(select(pushes.c.number, pushes.c.not_after).where(pushes.c.id == push_id)).one_or_none()
+    wanted = select(pushes.c.number, pushes.c.not_after, pushes.c.priority).where(pushes.c.id == push_id)
+    row = connection.execute(wanted).one_or_none()
     if row is None:
         return None
     failed = connection.execute(
@@ -53,6 +54,10 @@ def retry(connection: Connection, push_id: str, now: float, time_to_live: float)
     connection.execute(update(pushes).where(pushes.c.number == row.number).values(not_after=not_after))
     for recipient in failed:
         _drive_again(connection, recipient.id, recipient.files, count, now, not_after)
+    # Who was parked is not suspected any more.
+    failed_ids = [recipient.id for recipient in failed]
+    unsuspected = update(recipients).where(recipients.c.id.in_(failed_ids))
+    connection.execute(unsuspected.values(crashes=0, lane=LANES[row.priority]))
     refresh(connection, {row.number})
     return len(failed)
 

@@ -4,6 +4,7 @@
              ├─n labels            for finding them again
              ├─n recipients 1──n attempts
              └─0..1 idempotency    the first answer, for who asks twice
+    clock                          one row: what the clock was, when we looked last
 
 Every growing question has its index: what is due (`recipients_due`), what expires (`recipients_expiring`), what was in
 flight when the process died (`recipients_sending`), whether a file is needed (`contents_files`, however often it was
@@ -101,6 +102,7 @@ recipients = Table(
     Column("cancel_asked", Boolean, nullable=False),
     Column("acknowledged", BigInteger, nullable=False),  # octets
     Column("files", Text, nullable=False),
+    Column("crashes", Integer, nullable=False, server_default="0"),  # ends of the process in a row while sending this
     Index("recipients_push", "push", "state"),
     Index("recipients_target", "target", "push"),
     Index("recipients_due", "lane", "due_at", "state", "push", sqlite_where=TO_DO, postgresql_where=TO_DO),
@@ -127,6 +129,13 @@ attempts = Table(
     Column("reason", Text),
     Column("retry_at", Float),
     PrimaryKeyConstraint("recipient", "number"),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("boot_id", String(64), nullable=False),
+    Column("ahead", Float, nullable=False),  # seconds by which it was ahead of the steady clock of that boot
 )
 
 idempotency = Table(

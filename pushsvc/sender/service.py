@@ -24,6 +24,7 @@ from pushsvc.ops import logs
 from pushsvc.ops.exits import Exit, refuse
 from pushsvc.ops.metrics import SenderMetrics
 from pushsvc.sender.caller import Caller
+from pushsvc.sender.clock_watch import boot_id
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.delivery import Delivery
 from pushsvc.sender.dispatch import Dispatch
@@ -31,6 +32,7 @@ from pushsvc.sender.http_api import PushApi
 from pushsvc.sender.lingering import Lingering
 from pushsvc.sender.message import too_big_for_message
 from pushsvc.sender.outbox import Outbox
+from pushsvc.sender.outbox_clock import Reading
 from pushsvc.sender.outbox_database import Database, StoreUnusable
 from pushsvc.sender.outcome import RetryPolicy
 from pushsvc.sender.submission import Rules
@@ -76,6 +78,7 @@ class Sending:
         self._reactor = reactor
         self._metrics = metrics
         self._drain_seconds = config.shutdown.drain
+        self._crashes = config.delivery.crashes
         self._threads = Threads(reactor, "outbox", 1)
         self._content_threads = Threads(reactor, "content", CONTENT_THREADS)
         self._database = opened(config.database_path)
@@ -119,9 +122,11 @@ class Sending:
         self._threads.start()
         self._content_threads.start()
         await self._content_threads(self.store.start)
-        again = await self.outbox.start(self._reactor.seconds())
+        again = await self.outbox.start(self._reactor.seconds(), self._crashes)
         if again:
             self.log.info("{count} recipients were being sent to when the last process ended", count=again)
+        if jump := await self.outbox.resume(self._clocks(), self._reactor.seconds()):
+            self.log.warn("the clock was set by {seconds:+.1f} s since the last process looked", seconds=jump)
         self.dispatch.startService()
         self._sweeping.start(SWEEP_EVERY)
 
@@ -144,9 +149,16 @@ class Sending:
     def apply(self, config: SenderConfig) -> None:
         """Nothing but what every daemon reloads."""
 
+    def _clocks(self) -> Reading:
+        return Reading(boot_id(), self.dispatch.clock_ahead)
+
     def _sweep(self) -> Deferred[None]:
-        sweeping = Deferred.fromCoroutine(self.outbox.sweep(self._reactor.seconds()))
+        sweeping = Deferred.fromCoroutine(self._swept())
         return sweeping.addErrback(lambda failure: self.log.failure("the outbox could not be swept", failure))
+
+    async def _swept(self) -> None:
+        await self.outbox.note_clock(self._clocks())
+        await self.outbox.sweep(self._reactor.seconds())
 
 
 def opened(path: Path) -> Database:

@@ -304,6 +304,17 @@ class Trouble(PushCase):
         self.assertEqual(self.receiver.contents(), [b"more" * 1000])
         self.assert_nothing_left()
 
+    def test_a_small_content_that_cannot_be_read_for_now(self) -> None:
+        """No descriptor is left, say: it is tried again, and is no bug."""
+        self.begin()
+        job = self.sender.job(b"text", mode="auto")
+        job.contents[0].path.unlink()
+        result = self.push(job)
+        assert isinstance(result.failure, Refused)
+        self.assertEqual(str(result.failure), "content cannot be read: No such file or directory")
+        self.assertEqual((result.mode, result.failure.status, result.failure.protocol), ("message", 500, "local"))
+        self.assert_nothing_left()
+
     def test_nobody_is_there(self) -> None:
         self.begin()
         result = self.push(self.sender.job(b"x" * 2000, to="sip:alice@192.0.2.99;transport=tcp"))

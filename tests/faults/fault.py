@@ -14,7 +14,7 @@ import attrs
 from tests.faults.shim import ON_DISK, Action, Kind, descriptors
 from tests.faults.victim import Victim
 
-COMES_WITHIN = 1.0  # seconds for an armed call to be made; else the fault did not happen
+COMES_WITHIN = 0.7  # seconds for an armed call to be made; else the fault did not happen
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE)
 SOCKET_ERRORS = (errno.ENOBUFS, errno.ENOMEM, errno.ECONNRESET, errno.EPIPE)
 AT_START = 60  # system calls below the state that a start makes, about

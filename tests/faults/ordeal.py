@@ -20,7 +20,7 @@ from tests.faults.verdict import Verdict, judged, wait_until_settled
 from tests.faults.victim import Victim
 
 MIB = 1 << 20
-BETWEEN = 0.3  # seconds at most from one fault of a daemon to its next
+BETWEEN = 0.2  # seconds at most from one fault of a daemon to its next
 RATE = 12.0  # items a second
 QUIET_WITHIN = 90.0  # seconds for everything to settle once there are no more faults
 MAX_GROWTH = 32 * MIB  # octets of RSS from the first quarter of the time to the last
