@@ -8,7 +8,7 @@ from typing import Any
 from pushsvc.api.fields import time_text
 from pushsvc.sender.job import FileState
 from pushsvc.sender.outbox_records import Attempt, Push, Recipient
-from pushsvc.sender.outcome import FAILED, OPEN, SUCCESS, State, is_given_up
+from pushsvc.sender.outcome import FAILED, OPEN, SUCCESS, State, is_given_up, is_parked
 
 Said = tuple[str, str]
 """What it means, and what to try."""
@@ -81,6 +81,10 @@ _BY_MESSAGE: Said = (
     ' mode "msrp" reaches one.',
     "",
 )
+_MAY_BE_WHY: Said = (
+    "The service ended each time it was being sent, so it may be why, and is not tried by itself any more.",
+    "See how the service ended, in its logs; then drive it again: retry.",
+)
 _STATES: Mapping[State, Said] = {
     State.QUEUED: ("It has not been tried yet.", "Nothing: it is in the queue."),
     State.SENDING: ("It is being sent now.", "Nothing."),
@@ -148,6 +152,8 @@ def _why(recipient: Recipient) -> Said:
     said = f" ({recipient.reason})" if recipient.reason else ""
     if own is not None:
         return (own[0] + said, own[1]) if recipient.state in SUCCESS else own
+    if is_parked(recipient.reason or ""):
+        return _MAY_BE_WHY[0] + said, _MAY_BE_WHY[1]
     why, advice = _meaning(last) if last else _NO_ANSWER
     if recipient.state is State.WAITING:
         return f"{why}{said} It is tried again at {time_text(recipient.due_at)}.", advice

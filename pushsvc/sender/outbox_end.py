@@ -12,13 +12,12 @@ from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox_read import write_files
 from pushsvc.sender.outbox_records import LANES, SUSPECTS, Claim, Finished
-from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, one_line, push_state
+from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, one_line, parked, push_state
 from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
 
 CRASHES = 5  # in a row at which a recipient was being sent to, until it is not tried any more
 SUSPICION = 2  # crashes after which it is tried while nobody else of whom that is true is
 _INTERRUPTED = "the service stopped while it was being sent"
-_PARKED = "parked: the service ended {} times in a row while this was being sent"
 
 
 def settle(
@@ -81,26 +80,25 @@ def requeue(connection: Connection, now: float, most: int) -> tuple[int, tuple[F
     """
     wanted = select(recipients.c.id, recipients.c.crashes, recipients.c.cancel_asked).where(IN_FLIGHT)
     in_hand = connection.execute(wanted).all()
-    parked: tuple[Finished, ...] = ()
+    ended: tuple[Finished, ...] = ()
     suspects = [row for row in in_hand if row.crashes + 1 >= SUSPICION]
     if len(suspects) == 1 and suspects[0].crashes + 1 >= most and not suspects[0].cancel_asked:
-        parked = _park(connection, suspects[0].id, now, most)
+        ended = _park(connection, suspects[0].id, now, most)
     connection.execute(update(recipients).where(IN_FLIGHT).values(crashes=recipients.c.crashes + 1))
     connection.execute(update(recipients).where(IN_FLIGHT, recipients.c.crashes >= SUSPICION).values(lane=SUSPECTS))
     ids = [row.id for row in in_hand]
-    finished = [parked, *(_give_back(connection, ids[start : start + 1000], now) for start in range(0, len(ids), 1000))]
+    finished = [ended, *(_give_back(connection, ids[start : start + 1000], now) for start in range(0, len(ids), 1000))]
     return len(in_hand), tuple(push for pushes in finished for push in pushes)
 
 
 def _park(connection: Connection, recipient: int, now: float, crashes: int) -> tuple[Finished, ...]:
-    reason = _PARKED.format(crashes)
     number = connection.scalar(select(recipients.c.push).where(recipients.c.id == recipient))
     assert number is not None
     _interrupted(connection, [recipient], now)
     connection.execute(
         update(recipients)
         .where(recipients.c.id == recipient, IN_FLIGHT)
-        .values(state=State.UNDELIVERABLE.value, reason=reason, crashes=0)
+        .values(state=State.UNDELIVERABLE.value, reason=parked(crashes), crashes=0)
     )
     return refresh(connection, {number})
 

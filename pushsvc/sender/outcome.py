@@ -40,6 +40,7 @@ SUCCESS = frozenset({State.DELIVERED, State.ACCEPTED})
 FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
 CANCELLED = "cancelled by its owner"  # the reason, whoever finds out
 _USED_UP = "attempts were made"
+_PARKED = "parked: "
 _TOO_LATE = "; no time for another attempt before the deadline"
 PARTIAL = "partial"  # the state of a push that ended well for some recipients only
 
@@ -167,6 +168,16 @@ def is_settled(result: FileResult | None) -> bool:
 def is_given_up(reason: str) -> bool:
     """Whether this reason is of a recipient that was tried as long as it could be."""
     return reason.endswith((_USED_UP, _TOO_LATE))
+
+
+def parked(crashes: int) -> str:
+    """The reason of a recipient that was being sent to at so many crashes in a row."""
+    return f"{_PARKED}the service ended {crashes} times in a row while this was being sent"
+
+
+def is_parked(reason: str) -> bool:
+    """Whether this reason is of a recipient that is not tried any more because it may be what makes us crash."""
+    return reason.startswith(_PARKED)
 
 
 def push_state(counts: Mapping[State, int]) -> str:

@@ -16,6 +16,7 @@ from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.job import AttemptResult, FileResult, FileState
 from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_database import Database
+from pushsvc.sender.outbox_end import CRASHES
 from pushsvc.sender.outbox_records import Push, Submission, Wanted
 
 NOW = 1_800_000_000.0
@@ -60,7 +61,9 @@ class CountingTokens:
 
 
 class OutboxCase(SynchronousTestCase):
-    """Has an outbox, and can take it away and bring it back as a crash does."""
+    """Has an outbox, and can take it away and bring it back as a crash does; `crashes` is how many in a row park."""
+
+    crashes = CRASHES
 
     def setUp(self) -> None:
         self.state = Path(self.mktemp())
@@ -85,7 +88,7 @@ class OutboxCase(SynchronousTestCase):
         shutil.copytree(self.state, left)
         self.state = left
         self.open()
-        count = self.done(self.outbox.start(now))
+        count = self.done(self.outbox.start(now, self.crashes))
         assert isinstance(count, int)
         return count
 

@@ -1,0 +1,83 @@
+"""The clock is set while no process looks, or is wrong after a boot: deadlines hold all the same (SECURITY 4)."""
+
+from __future__ import annotations
+
+from pushsvc.sender.clock_watch import boot_id
+from pushsvc.sender.outbox_clock import ALLOWANCE, Reading
+from pushsvc.sender.outbox_records import Turn
+from tests.sender.outbox_case import NOW, OutboxCase
+
+AHEAD = 1_000_000.0
+
+
+class Resuming(OutboxCase):
+    """A push with an hour to live, and a process that begins later."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.resume(AHEAD)
+        self.put()
+
+    def resume(self, ahead: float, boot: str = "boot-1", now: float = NOW) -> float:
+        jump = self.done(self.outbox.resume(Reading(boot, ahead), now))
+        assert isinstance(jump, float)
+        return jump
+
+    def turn(self, now: float) -> Turn:
+        turn = self.done(self.outbox.turn(now, 0))
+        assert isinstance(turn, Turn)
+        return turn
+
+    def test_time_that_only_passed_counts(self) -> None:
+        """The service was down when the deadline came: it came."""
+        self.restart()
+        self.assertEqual(self.resume(AHEAD + 0.5, now=NOW + 3700), 0.0)
+        self.assertEqual(self.turn(NOW + 3700).expired, 1)
+
+    def test_a_clock_that_was_set_forward_meanwhile_expires_nothing(self) -> None:
+        self.restart()
+        self.assertEqual(self.resume(AHEAD + 7200, now=NOW + 7210), 7200.0)
+        turn = self.turn(NOW + 7210)
+        self.assertEqual((turn.expired, turn.next_due, turn.next_expiry), (0, NOW + 7200, NOW + 10800))
+
+    def test_a_clock_that_was_set_back_meanwhile_delays_nothing(self) -> None:
+        self.restart()
+        self.assertEqual(self.resume(AHEAD - 7200, now=NOW - 7190), -7200.0)
+        turn = self.turn(NOW - 7190)
+        self.assertEqual((turn.next_due, turn.next_expiry), (NOW - 7200, NOW + 3600))
+
+    def test_a_jump_is_made_up_for_once(self) -> None:
+        """Seen while it ran, or at the first start after it; not again at the next."""
+        self.done(self.outbox.clock_jumped(7200.0))
+        for _ in range(2):
+            self.restart()
+            self.assertEqual(self.resume(AHEAD + 7200), 0.0)
+        self.resume(AHEAD)
+        self.restart()
+        self.assertEqual(self.resume(AHEAD), 0.0)
+
+    def test_clocks_that_drift_apart_are_no_jump(self) -> None:
+        """A time daemon shifts the one all day, and every hour that is noted."""
+        for hour in range(1, 5):
+            self.done(self.outbox.note_clock(Reading("boot-1", AHEAD + hour * 1.5)))
+        self.restart()
+        self.assertEqual(self.resume(AHEAD + 6.5), 0.0)
+
+    def test_after_a_boot_the_clock_may_be_wrong_by_ten_minutes(self) -> None:
+        """Nobody can tell then; what is overdue by less is tried once more before it is given up."""
+        for boot in ("boot-2", ""):
+            self.put(f"psh_{boot}")
+            self.restart()
+            self.assertEqual(self.resume(5.0, boot, NOW + 3700), 0.0)
+            self.assertEqual(self.turn(NOW + 3700).expired, 0)
+            self.assertEqual(self.turn(NOW + 3600 + ALLOWANCE).expired, 2 if boot else 1)
+
+    def test_after_a_boot_what_is_overdue_by_more_expires(self) -> None:
+        self.restart()
+        self.resume(5.0, "boot-2", NOW + 3600 + ALLOWANCE)
+        self.assertEqual(self.turn(NOW + 3600 + ALLOWANCE).expired, 1)
+
+
+class Boots(OutboxCase):
+    def test_a_boot_has_one_name(self) -> None:
+        self.assertEqual(boot_id(), boot_id())
