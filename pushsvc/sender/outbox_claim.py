@@ -115,14 +115,14 @@ def _content(row: Row[Any], file: Row[Any], result: FileResult | None, store: Co
         size=file.size,
         sha1=bytes.fromhex(file.sha1),
         sha256=bytes.fromhex(file.sha256),
-        path=_path(file, store),
+        path=_path(row.push_id, file, store),
         transfer_id=transfer_id(row.push_id, row.id, file.position),
         icon=None if file.icon is None else Icon(file.icon_type, file.icon),
         resume_at=result.resume_at if result is not None else 0,
     )
 
 
-def _path(file: Row[Any], store: ContentStore) -> Path:
+def _path(push_id: str, file: Row[Any], store: ContentStore) -> Path:
     if file.octets is None:
         return store.path(file.sha256)
-    return store.lay_out(copy_name(file.push, file.position), file.octets)
+    return store.lay_out(copy_name(push_id, file.position), file.octets)

@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox_read import write_files
 from pushsvc.sender.outbox_records import LANES, SUSPECTS, Claim, Finished
 from pushsvc.sender.outcome import CANCELLED, FAILED, OPEN, Outcome, State, one_line, parked, push_state
-from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, attempts, contents, pushes, recipients
+from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, TO_DO, attempts, contents, pushes, recipients
 
 CRASHES = 5  # in a row at which a recipient was being sent to, until it is not tried any more
-SUSPICION = 2  # crashes after which it is tried while nobody else of whom that is true is
 _INTERRUPTED = "the service stopped while it was being sent"
 
 
@@ -75,17 +74,19 @@ def release(connection: Connection, claims: Collection[Claim], now: float) -> No
 def requeue(connection: Connection, now: float, most: int) -> tuple[int, tuple[Finished, ...]]:
     """The process that was sending is gone: whatever it had in hand is due again. How many recipients that were.
 
-    Who was in hand at `SUSPICION` such ends in a row is suspected to be why, and at `most` of them not tried again,
-    when it was the only suspect then.
+    Who was in hand at all but one of `most` such ends in a row is suspected to be why, and goes alone among those of
+    whom that is true. When the process ends once more it is not tried again, and nobody is suspected any longer.
     """
     wanted = select(recipients.c.id, recipients.c.crashes, recipients.c.cancel_asked).where(IN_FLIGHT)
     in_hand = connection.execute(wanted).all()
     ended: tuple[Finished, ...] = ()
-    suspects = [row for row in in_hand if row.crashes + 1 >= SUSPICION]
+    suspects = [row for row in in_hand if row.crashes + 1 >= most - 1]
     if len(suspects) == 1 and suspects[0].crashes + 1 >= most and not suspects[0].cancel_asked:
         ended = _park(connection, suspects[0].id, now, most)
-    connection.execute(update(recipients).where(IN_FLIGHT).values(crashes=recipients.c.crashes + 1))
-    connection.execute(update(recipients).where(IN_FLIGHT, recipients.c.crashes >= SUSPICION).values(lane=SUSPECTS))
+        _acquit(connection)
+    else:
+        connection.execute(update(recipients).where(IN_FLIGHT).values(crashes=recipients.c.crashes + 1))
+        connection.execute(update(recipients).where(IN_FLIGHT, recipients.c.crashes >= most - 1).values(lane=SUSPECTS))
     ids = [row.id for row in in_hand]
     finished = [ended, *(_give_back(connection, ids[start : start + 1000], now) for start in range(0, len(ids), 1000))]
     return len(in_hand), tuple(push for pushes in finished for push in pushes)
@@ -101,6 +102,13 @@ def _park(connection: Connection, recipient: int, now: float, crashes: int) -> t
         .values(state=State.UNDELIVERABLE.value, reason=parked(crashes), crashes=0)
     )
     return refresh(connection, {number})
+
+
+def _acquit(connection: Connection) -> None:
+    for priority, lane in LANES.items():
+        ours = recipients.c.push.in_(select(pushes.c.number).where(pushes.c.priority == priority))
+        suspected = or_(IN_FLIGHT, and_(TO_DO, recipients.c.lane == SUSPECTS))
+        connection.execute(update(recipients).where(suspected, ours).values(crashes=0, lane=lane))
 
 
 def _unsuspected(claim: Claim) -> dict[str, Any]:
@@ -144,9 +152,12 @@ def release_contents(connection: Connection, number: int) -> tuple[str, ...]:
     return released
 
 
-def copy_name(number: int, position: int) -> str:
-    """The name under which a small content is laid out to be sent."""
-    return f"{number}-{position}"
+def copy_name(push_id: str, position: int) -> str:
+    """The name under which a small content is laid out to be sent.
+
+    Not by the push's number: when a commit fails, the next push gets the number of the one that was not kept.
+    """
+    return f"{push_id}-{position}"
 
 
 def _give_back(connection: Connection, ids: Sequence[int], now: float) -> tuple[Finished, ...]:

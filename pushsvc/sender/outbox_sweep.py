@@ -39,7 +39,7 @@ def clear_copies(connection: Connection, store: ContentStore, finished: Finished
     state = connection.scalar(select(pushes.c.state).where(pushes.c.number == finished.number))
     if state not in _OPEN:
         for position in finished.small:
-            store.clear_away(copy_name(finished.number, position))
+            store.clear_away(copy_name(finished.push_id, position))
 
 
 def remove_unneeded(connection: Connection, store: ContentStore, hashes: Iterable[str]) -> int:

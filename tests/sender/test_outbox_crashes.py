@@ -80,9 +80,9 @@ class Crashing(OutboxCase):
         self.assertEqual(self.states(), ["queued"])
 
     def test_nobody_is_parked_while_it_is_not_known_who_it_is(self) -> None:
-        """After two crashes those who were in hand go one at a time, and what is new goes beside them."""
+        """Before the last crash those who were in hand go one at a time, and what is new goes beside them."""
         for number in range(3):
-            self.put(f"psh_{number}")
+            self.put(f"psh_{number}", priority="high")
         for _ in range(2):
             self.assertEqual(len(self.claimed()), 3)
             self.restart()
@@ -93,7 +93,22 @@ class Crashing(OutboxCase):
         self.settle(turn.claims[0])
         self.assertEqual(self.claimed(), ["psh_1"])
         self.restart()
-        self.assertEqual([self.states(f"psh_{number}") for number in range(3)], [["waiting"], ["undeliverable"], ["queued"]])
+        states = [self.states(f"psh_{number}")[0] for number in range(3)]
+        self.assertEqual(states, ["waiting", "undeliverable", "queued"])
+
+    def test_when_it_is_found_the_others_are_like_all_others_again(self) -> None:
+        """Each in its own lane, all at once."""
+        for number in range(4):
+            self.put(f"psh_{number}", priority="high" if number % 2 else "low")
+        for _ in range(2):
+            self.claimed()
+            self.restart()
+        self.assertEqual(self.claimed(), ["psh_0"])
+        self.restart()
+        self.assertEqual(self.states("psh_0"), ["undeliverable"])
+        self.assertEqual(self.claimed(), ["psh_1", "psh_3", "psh_2"])
+        self.restart()
+        self.assertEqual(len(self.claimed()), 3)
 
     def test_what_was_to_be_cancelled_is_cancelled_and_not_parked(self) -> None:
         self.put()

@@ -6,9 +6,11 @@ import errno
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from sqlalchemy import Connection, event
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from pushsvc.sender.content_store import SMALL, StoreBroken
+from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_put import KEY_LIFE
 from pushsvc.sender.outbox_records import KeyReused, Stored, untried
 from tests.sender.outbox_case import ALICE, BOB, NOW, OutboxCase
@@ -146,3 +148,36 @@ def _held(held: list[Any], call: Any) -> Deferred[Any]:
     done: Deferred[Any] = Deferred()
     held.append((call, done))
     return done
+
+
+class Failing(OutboxCase):
+    """A commit fails, and with it a push that nobody was told of."""
+
+    def test_the_next_push_is_sent_with_its_own_octets(self) -> None:
+        """It gets the number of the one before, of which a copy was laid out already: found by tests/faults."""
+        event.listen(self.database.engine, "commit", self.fail_once)
+        calls: list[tuple[Any, Deferred[Any]]] = []
+
+        def later(call: Any) -> Deferred[Any]:
+            calls.append((call, Deferred()))
+            return calls[-1][1]
+
+        outbox = Outbox(self.database, self.store, later)
+        outbox.backlog()
+        first = Deferred.fromCoroutine(outbox.put(self.submission("psh_1", octets=[b"first"]), "{}"))
+        turn = Deferred.fromCoroutine(outbox.turn(NOW, 1))
+        for call, done in calls:  # grows meanwhile: what came while one commit was made is in the next
+            self.failing = len(calls) > 1
+            maybeDeferred(call).chainDeferred(done)
+        self.failureResultOf(first, OSError)
+        self.failureResultOf(turn, OSError)
+        self.put("psh_2", octets=[b"second"])
+        (claim,) = self.done(self.outbox.turn(NOW, 1)).claims
+        self.assertEqual(claim.job.contents[0].path.read_bytes(), b"second")
+
+    failing = False
+
+    def fail_once(self, connection: Connection) -> None:
+        if self.failing:
+            self.failing = False
+            raise OSError("disk I/O error")
