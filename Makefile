@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300
-# Programs that others have written, to test against, and the packages that have them.
-PEERS  := kamailio sipp baresip
-PEERS_PACKAGES := kamailio kamailio-tls-modules sip-tester baresip-core
+# Programs that others have written, to test against, a compiler for the shim of tests/faults, and the packages with them.
+PEERS  := kamailio sipp baresip cc
+PEERS_PACKAGES := kamailio kamailio-tls-modules sip-tester baresip-core gcc libc6-dev
 missing = $(strip $(foreach program,$(1),$(if $(shell PATH="$$PATH:/usr/sbin" command -v $(program) 2>/dev/null),,$(program))))
 # The checkout in use is the one under test, whatever the shell around it had set.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -20,8 +20,9 @@ help:
 	@echo 'make demo [FILE=path | SIZE=64M]   push a real file between two real daemons on loopback'
 	@echo 'make test                          every test'
 	@echo 'make wire [KEEP=1] [ONLY=TEST]     real daemons and peers, captured, decrypted, judged by Wireshark'
-	@echo 'make soak [SEEDS=0-9999]           ten thousand worlds of pushes where everything goes wrong'
 	@echo 'make fuzz [INPUTS=100000 SEED=1]   hostile bytes for every parser, what an octet costs, and real daemons under attack'
+	@echo 'make soak [SEEDS=0-4999] [SOAK=300]  thousands of simulated worlds where everything goes wrong, then seconds of'
+	@echo '                                   two real daemons that are killed, stopped, and lied to by their disk'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
@@ -37,8 +38,9 @@ test: $(VENV)/.has-test $(VENV)/.has-peers
 wire: $(VENV)/.has-test $(VENV)/.has-peers $(VENV)/.has-wire
 	@$(BIN)/python -m tests.capture $(if $(KEEP),--keep) $(ONLY)
 
-soak: $(VENV)/.has-test
-	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-9999)
+soak: $(VENV)/.has-test $(VENV)/.has-peers
+	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-4999)
+	@$(BIN)/python -m tests.faults --seconds $(or $(SOAK),300)
 
 # By chance, then by coverage where there is an atheris for this Python, then long inputs, then real daemons.
 fuzz: $(VENV)/.has-test
