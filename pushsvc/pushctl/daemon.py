@@ -38,7 +38,8 @@ class Daemon:
     """`twistd push-sender` or `twistd push-receiver` with all that it reads and writes below `directory`.
 
     `settings` are configuration keys with TOML values that win over the file; `environment` is what it finds there
-    besides ours. A daemon that was started again listens for SIP and HTTP where it did before, so that its peers find it.
+    besides ours. A daemon that was started again listens for SIP and HTTP where it did before, so that its peers find
+    it.
     """
 
     role: Role

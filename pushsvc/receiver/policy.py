@@ -20,7 +20,7 @@ from pushsvc.sessions import Icon
 from pushsvc.sip.uri import OpaqueUri, parse_uri
 
 SPACE_RETRY = 300  # seconds; a full disk needs somebody to look at it
-MOMENT_RETRY = 30  # seconds, when the disk takes nothing for now: mostly it does again by itself
+MOMENT_RETRY = 10  # seconds, when the disk takes nothing for now: it is tried every five
 
 
 class Cause(enum.Enum):

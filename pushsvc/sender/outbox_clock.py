@@ -17,7 +17,7 @@ ALLOWANCE = 600.0  # seconds that a clock may be wrong after a boot (SECURITY pa
 
 @attrs.frozen
 class Reading:
-    """Seconds by which the clock that people read is `ahead` of the steady one of this boot; "" is no boot that is known."""
+    """Seconds by which the clock that people read is `ahead` of the steady one of this boot; "": nobody knows which."""
 
     boot_id: str
     ahead: float

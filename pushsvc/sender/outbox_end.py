@@ -33,7 +33,9 @@ def settle(
     """
     recipient = claim.job.recipient_id
     row = connection.execute(
-        select(recipients.c.push, recipients.c.cancel_asked, recipients.c.crashes).where(recipients.c.id == recipient, IN_FLIGHT)
+        select(recipients.c.push, recipients.c.cancel_asked, recipients.c.crashes).where(
+            recipients.c.id == recipient, IN_FLIGHT
+        )
     ).one_or_none()
     if row is None:
         raise Misuse(f"recipient {recipient} is not being sent to")

@@ -65,7 +65,7 @@ def _due(connection: Connection, lane: int, now: float, limit: int) -> deque[int
 
 
 def _suspect(connection: Connection, now: float) -> list[int]:
-    """The one that may be tried now of those that may make us crash: with two of them nobody would know which it was."""
+    """The one that may be tried now of those that may make us crash: of two nobody would know which it was."""
     waiting = _due(connection, SUSPECTS, now, 1)
     return [] if waiting and _is_suspect_in_flight(connection) else list(waiting)
 

@@ -75,7 +75,9 @@ def _submission(store: ContentStore, number: int, now: float) -> Submission:
     upload = store.receive()
     upload.write(b"%d" % number)
     wanted = Wanted(f"{number}.txt", "text/plain", upload)
-    return Submission(id=f"psh_{number:022d}", to=(NOBODY,), contents=(wanted,), submitted_at=now, not_after=now + 86400)
+    return Submission(
+        id=f"psh_{number:022d}", to=(NOBODY,), contents=(wanted,), submitted_at=now, not_after=now + 86400
+    )
 
 
 def _at_once(call: Callable[[], Any]) -> Deferred[Any]:

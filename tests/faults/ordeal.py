@@ -140,10 +140,10 @@ def _told(victim: Victim) -> list[str]:
     role, quarter = victim.daemon.role, max(1, len(victim.footprints) // 4)
     starts = victim.starts or [0.0]
     ends = ", ".join(f"{count} by {code}" for code, count in Counter(victim.ends).most_common())
-    calls = sum(victim.shim.calls.values())
+    first, last = (memory / MIB for memory in (_most(victim, 0, quarter), _most(victim, -quarter)))
+    most = max((seen.descriptors for seen in victim.footprints), default=0)
     return [
-        f"{role}: {len(victim.starts)} starts, median {statistics.median(starts):.1f} s, longest {max(starts):.1f} s"
-        f"; ends: {ends or 'none'}; {calls} system calls looked at",
-        f"{role}: RSS {_most(victim, 0, quarter) / MIB:.0f} MiB in the first quarter, {_most(victim, -quarter) / MIB:.0f}"
-        f" in the last; at most {max((seen.descriptors for seen in victim.footprints), default=0)} descriptors",
+        f"{role}: {len(victim.starts)} starts, median {statistics.median(starts):.1f} s, longest {max(starts):.1f} s; "
+        f"ends: {ends or 'none'}; {sum(victim.shim.calls.values())} system calls looked at",
+        f"{role}: RSS {first:.0f} MiB in the first quarter, {last:.0f} in the last; at most {most} descriptors",
     ]

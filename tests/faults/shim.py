@@ -1,4 +1,4 @@
-"""System calls of another process that fail, or are its last, when we say so: shim.c, compiled here, and its controls."""
+"""System calls of another process that fail, or are its last, when we say so: shim.c, compiled, and its controls."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Whether anything was acknowledged before it was on the disk: read from what the shim wrote down (SECURITY 4, G8).
 
 Holds where one push follows the other: with several at once the file of the next may be half written at any moment.
-Of a database's log it can only be said that something was committed since the last acknowledgement: what is written there
-at that moment may be the next step already.
+Of a database's log it can only be said that something was committed since the last acknowledgement: what is written
+there at that moment may be the next step already.
 """
 
 from __future__ import annotations

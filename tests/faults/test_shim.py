@@ -45,7 +45,7 @@ class ShimTests(SynchronousTestCase):
         self.run_python(WRITES, self.directory / "elsewhere")
         self.assertEqual(sum(self.shim.calls.values()), 0)
         self.run_python(WRITES, self.state / "file")
-        self.assertEqual(self.shim.calls, {kind: 0 for kind in Kind} | {Kind.OPEN: 1, Kind.WRITE: 3, Kind.SYNC: 3})
+        self.assertEqual(self.shim.calls, dict.fromkeys(Kind, 0) | {Kind.OPEN: 1, Kind.WRITE: 3, Kind.SYNC: 3})
 
     def test_the_call_that_was_meant_fails(self) -> None:
         """With the error that was asked for, once."""

@@ -24,7 +24,15 @@ class Reading(SynchronousTestCase):
     """Made-up traces."""
 
     def test_what_was_synced_is_no_matter(self) -> None:
-        trace = ["open /s/f", "write /s/f", "sync /s/f", "rename /s/g", "sync /s", *COMMIT, "send HTTP/1.1 202 Accepted|"]
+        trace = [
+            "open /s/f",
+            "write /s/f",
+            "sync /s/f",
+            "rename /s/g",
+            "sync /s",
+            *COMMIT,
+            "send HTTP/1.1 202 Accepted|",
+        ]
         self.assertEqual(unsynced(trace), (1, []))
 
     def test_what_was_not_is_told(self) -> None:
@@ -33,7 +41,12 @@ class Reading(SynchronousTestCase):
         self.assertEqual(unsynced(trace), (1, ["/s/f", "/s"]))
 
     def test_every_acknowledgement_needs_a_commit(self) -> None:
-        trace = [*COMMIT, "send SIP/2.0 200 OK|CSeq: 1 MESSAGE|", "write /s/db-wal", "send SIP/2.0 200 OK|CSeq: 2 MESSAGE|"]
+        trace = [
+            *COMMIT,
+            "send SIP/2.0 200 OK|CSeq: 1 MESSAGE|",
+            "write /s/db-wal",
+            "send SIP/2.0 200 OK|CSeq: 2 MESSAGE|",
+        ]
         self.assertEqual(unsynced(trace), (2, ["no commit"]))
 
     def test_what_is_sent_otherwise_promises_nothing(self) -> None:

@@ -95,7 +95,7 @@ class Bounds(PolicyCase):
     def test_a_disk_that_takes_nothing_for_now_says_soon(self) -> None:
         """An error of a moment does not keep every push away for five minutes."""
         verdict = self.judge(PICTURE, free=lambda: None)
-        self.assertEqual((verdict.status, verdict.cause, verdict.retry_after), (480, Cause.SPACE, 30))
+        self.assertEqual((verdict.status, verdict.cause, verdict.retry_after), (480, Cause.SPACE, 10))
 
     def test_a_file_that_is_left_out_needs_no_room(self) -> None:
         verdict = self.judge(PICTURE, HUGE, free=lambda: 200 * MIB, max_size=10 * MIB)

@@ -111,7 +111,7 @@ class Messages(SynchronousTestCase):
         receiver = self.receiver()
         receiver.inbox.store = lambda about, content: fail(OSError(28, "No space left on device"))  # type: ignore[method-assign]
         refused = self.send(("Content-Type", "text/plain"))
-        self.assertEqual((refused.status, refused.headers.get("retry-after")), (503, "30"))
+        self.assertEqual((refused.status, refused.headers.get("retry-after")), (503, "10"))
 
     def test_other_content_under_a_known_id(self) -> None:
         """[R-INF-3]"""
