@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
 from pushsvc.ops import logs
 from pushsvc.ops.metrics import ReceiverMetrics
+from pushsvc.ops.steady_timers import SteadyTimers
 from pushsvc.receiver.capabilities import capabilities
 from pushsvc.receiver.decisions import Decisions
 from pushsvc.receiver.events import Events
@@ -64,7 +66,9 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
         doctor=DoctorPage("receiver", Examination(config, network, reactor, ear, work.examined).as_json, reactor),
     )
     site = ApiSite(root, reactor, tokens=tokens)
-    return Daemon("receiver", config, reactor, network, metrics, work, site, readiness, ready_file)
+    daemon = Daemon("receiver", config, reactor, network, metrics, work, site, readiness, ready_file)
+    SteadyTimers(reactor, time.monotonic).setServiceParent(daemon)  # type: ignore[no-untyped-call]
+    return daemon
 
 
 class Receiving:

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from pushsvc.errors import Withdrawn
 from pushsvc.machine import Tokens
+from pushsvc.ops.clock_watch import ClockWatch
 from pushsvc.sender.attempts import Deliver, Progress, Running
-from pushsvc.sender.clock_watch import ClockWatch
 from pushsvc.sender.job import AttemptResult, FileResult
 from pushsvc.sender.outbox import Outbox
 from pushsvc.sender.outbox_records import Cancelling, Claim, Turn
@@ -141,7 +141,7 @@ class Dispatch(Service):
         try:
             while self._look_again and not self._draining:
                 self._look_again = False
-                self._check_clock()
+                self.check_clock()
                 turn = await self._outbox.turn(self._clock.seconds(), self._concurrency - len(self._attempts))
                 await self._take(turn)
         finally:
@@ -170,10 +170,11 @@ class Dispatch(Service):
     @property
     def clock_ahead(self) -> float:
         """Seconds by which the clock is ahead of the steady one, after seeing whether somebody has set it."""
-        self._check_clock()
+        self.check_clock()
         return self._watch.ahead
 
-    def _check_clock(self) -> None:
+    def check_clock(self) -> None:
+        """See whether somebody has set the clock. Before a push is submitted: it has the time of the new one."""
         if jump := self._watch.jumped():
             self.log.warn("the clock was set by {seconds:+.1f} s", seconds=jump)
             self._outbox.clock_jumped(jump).addErrback(
@@ -185,7 +186,7 @@ class Dispatch(Service):
     # --- one attempt ---
 
     def _start(self, claim: Claim) -> None:
-        running = Running(claim, self._deliver, self._clock, self._check_clock)
+        running = Running(claim, self._deliver, self._clock, self.check_clock)
         self._attempts[claim.job.recipient_id] = running
         Deferred.fromCoroutine(self._run(running)).addErrback(
             lambda failure: self.log.failure("an attempt of {push} was not kept", failure, push=claim.job.push_id)
@@ -195,7 +196,7 @@ class Dispatch(Service):
         claim = running.claim
         try:
             result = await running.result()
-            self._check_clock()
+            self.check_clock()
             files = merged(claim.files, result)
             withdrawn = running.withdrawn and isinstance(result.failure, Withdrawn)
             if withdrawn and not all(map(is_settled, files)):

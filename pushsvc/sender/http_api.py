@@ -151,6 +151,7 @@ class PushesPage(ApiResource):
 
     async def _put(self, draft: Draft, client: str) -> Stored:
         api = self._api
+        api.dispatch.check_clock()
         with storage_problems():
             submission = read_submission(
                 draft, api.rules, api.store, api.tokens, client=client, now=api.clock.seconds()

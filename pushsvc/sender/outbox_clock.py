@@ -9,8 +9,8 @@ from __future__ import annotations
 import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
-from pushsvc.sender.clock_watch import TOLERANCE
-from pushsvc.sender.schema import TO_DO, clock, recipients
+from pushsvc.ops.clock_watch import TOLERANCE
+from pushsvc.sender.schema import IN_FLIGHT, TO_DO, clock, recipients
 
 ALLOWANCE = 600.0  # seconds that a clock may be wrong after a boot (SECURITY part 4)
 
@@ -52,15 +52,16 @@ def note(connection: Connection, reading: Reading) -> None:
 
 
 def shift(connection: Connection, seconds: float) -> None:
-    """What is to do is due as long from now as before.
+    """What is to do is due as long from now as before, and so is what is in hand, should it have to be done again.
 
     Nothing may expire just because the clock was set; setting it back does not give more time than was asked for.
     """
-    connection.execute(
-        update(recipients)
-        .where(TO_DO)
-        .values(
-            due_at=recipients.c.due_at + seconds,
-            expires_at=recipients.c.expires_at + max(seconds, 0.0),
+    for open_ones in (TO_DO, IN_FLIGHT):
+        connection.execute(
+            update(recipients)
+            .where(open_ones)
+            .values(
+                due_at=recipients.c.due_at + seconds,
+                expires_at=recipients.c.expires_at + max(seconds, 0.0),
+            )
         )
-    )

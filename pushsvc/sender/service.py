@@ -21,10 +21,11 @@ from pushsvc.doctor.examination import Examination
 from pushsvc.net.observer import Observers
 from pushsvc.net.wirelog import WireLog
 from pushsvc.ops import logs
+from pushsvc.ops.clock_watch import boot_id
 from pushsvc.ops.exits import Exit, refuse
 from pushsvc.ops.metrics import SenderMetrics
+from pushsvc.ops.steady_timers import SteadyTimers
 from pushsvc.sender.caller import Caller
-from pushsvc.sender.clock_watch import boot_id
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.delivery import Delivery
 from pushsvc.sender.dispatch import Dispatch
@@ -64,7 +65,9 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
     readiness = Readiness()
     doctor = DoctorPage("sender", Examination(config, network, reactor, ear).as_json, reactor)
     site = ApiSite(api.root(readiness.obstacles, doctor), reactor, tokens=tokens)
-    return Daemon("sender", config, reactor, network, metrics, work, site, readiness, ready_file)
+    daemon = Daemon("sender", config, reactor, network, metrics, work, site, readiness, ready_file)
+    SteadyTimers(reactor, time.monotonic).setServiceParent(daemon)  # type: ignore[no-untyped-call]
+    return daemon
 
 
 class Sending:
@@ -121,12 +124,15 @@ class Sending:
     async def _start(self) -> None:
         self._threads.start()
         self._content_threads.start()
-        await self._content_threads(self.store.start)
-        again = await self.outbox.start(self._reactor.seconds(), self._crashes)
+        # Both are asked for before anything can come in: that is in no old process's hand, and not of an old clock.
+        started = self.outbox.start(self._reactor.seconds(), self._crashes)
+        resumed = self.outbox.resume(self._clocks(), self._reactor.seconds())
+        again = await started
         if again:
             self.log.info("{count} recipients were being sent to when the last process ended", count=again)
-        if jump := await self.outbox.resume(self._clocks(), self._reactor.seconds()):
+        if jump := await resumed:
             self.log.warn("the clock was set by {seconds:+.1f} s since the last process looked", seconds=jump)
+        await self._content_threads(self.store.start)
         self.dispatch.startService()
         self._sweeping.start(SWEEP_EVERY)
 

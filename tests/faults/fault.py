@@ -94,13 +94,11 @@ def terminated(victim: Victim, chance: random.Random) -> bool:
 
 
 def clock_set(victim: Victim, chance: random.Random) -> bool:
-    """The clock is two hours ahead, or behind, and after a while right again; sometimes a kill comes between."""
-    victim.shim.set_clock(chance.choice((-7200, 7200)))
-    time.sleep(chance.uniform(0.1, 0.8))
+    """Somebody sets it an hour ahead, behind, or right; it stays so, for this daemon. Sometimes a kill comes with it."""
+    victim.shim.set_clock(chance.choice((-3600, 0, 3600)))
     if chance.random() < 0.3:
+        time.sleep(chance.uniform(0.0, 0.3))
         victim.kill()
-        victim.revive()
-    victim.shim.set_clock(0)
     return True
 
 
@@ -123,7 +121,7 @@ FAULTS: Sequence[Fault] = (
     Fault("no descriptors left", 3, no_descriptors),
     Fault("SIGSTOP and SIGCONT", 3, stopped),
     Fault("SIGTERM", 2, terminated),
-    Fault("clock set", 2, clock_set),
+    Fault("clock set", 3, clock_set),
 )
 
 

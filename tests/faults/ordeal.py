@@ -27,6 +27,7 @@ MAX_GROWTH = 32 * MIB  # octets of RSS from the first quarter of the time to the
 MAX_LEAK = 10  # descriptors that an idle daemon may have more than when it was new
 SETTINGS = {
     "sender": {
+        "delivery.crashes": "1000",  # of kills every few seconds no push is the cause
         "delivery.retry": '{first = "300ms", factor = 1.5, max = "2s", attempts = 1000}',
         "shutdown.drain": '"2s"',
         "sip.t1": '"200ms"',

@@ -21,6 +21,14 @@ from tests.sender.outbox_case import ALICE, BOB, NOW
 
 
 class Submitting(ApiCase):
+    def test_the_first_push_after_the_clock_was_set_is_tried_at_once(self) -> None:
+        """It has the time of the new clock: to move it with the others would keep it for two hours more."""
+        self.start()
+        for jump in (7200.0, -7200.0):
+            self.clock.rightNow += jump
+            self.post()
+            self.assertEqual(len(self.tried()), 1)
+
     def test_json(self) -> None:
         """[F-20]"""
         status, headers, push = self.post(title="Gate 3", correlation={"alarm": 4711})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pushsvc.sender.clock_watch import boot_id
+from pushsvc.ops.clock_watch import boot_id
 from pushsvc.sender.outbox_clock import ALLOWANCE, Reading
 from pushsvc.sender.outbox_records import Turn
 from tests.sender.outbox_case import NOW, OutboxCase
@@ -55,6 +55,15 @@ class Resuming(OutboxCase):
         self.resume(AHEAD)
         self.restart()
         self.assertEqual(self.resume(AHEAD), 0.0)
+
+    def test_what_is_in_hand_is_moved_too(self) -> None:
+        """It may come back to the queue: two hours from now it would be due, found by tests/faults."""
+        self.done(self.outbox.turn(NOW, 1))
+        self.done(self.outbox.clock_jumped(-7200.0))
+        self.restart()
+        self.resume(AHEAD - 7200, now=NOW - 7200)
+        turn = self.turn(NOW - 7200)
+        self.assertEqual((turn.next_due, turn.next_expiry), (NOW - 7200, NOW + 3600))
 
     def test_clocks_that_drift_apart_are_no_jump(self) -> None:
         """A time daemon shifts the one all day, and every hour that is noted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sender.clock_watch import ClockWatch
+from pushsvc.ops.clock_watch import ClockWatch
 
 
 class Watching(SynchronousTestCase):
