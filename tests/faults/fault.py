@@ -17,6 +17,7 @@ from tests.faults.victim import Victim
 COMES_WITHIN = 0.7  # seconds for an armed call to be made; else the fault did not happen
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE)
 SOCKET_ERRORS = (errno.ENOBUFS, errno.ENOMEM, errno.ECONNRESET, errno.EPIPE)
+CLOCKS = (-200, 0, 3600, 36_000)  # seconds ahead; further behind, certificates that were just made would not hold yet
 AT_START = 60  # system calls below the state that a start makes, about
 AT_WORK = 200  # and those of a second of work
 
@@ -94,8 +95,8 @@ def terminated(victim: Victim, chance: random.Random) -> bool:
 
 
 def clock_set(victim: Victim, chance: random.Random) -> bool:
-    """Somebody sets it an hour ahead, behind, or right; it stays so, for this daemon. Sometimes a kill comes with it."""
-    victim.shim.set_clock(chance.choice((-3600, 0, 3600)))
+    """Somebody sets it and it stays so, for this daemon; sometimes a kill comes with it."""
+    victim.shim.set_clock(chance.choice(CLOCKS))
     if chance.random() < 0.3:
         time.sleep(chance.uniform(0.0, 0.3))
         victim.kill()
