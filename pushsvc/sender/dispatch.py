@@ -62,6 +62,7 @@ class Dispatch(Service):
         self._deliver = deliver
         self._clock = clock
         self._watch = ClockWatch(clock.seconds, steady)
+        self._untold = 0.0  # seconds that the clock was set by and the outbox could not take note of
         self._tokens = tokens
         self._metrics = metrics
         self._policy = policy
@@ -177,11 +178,15 @@ class Dispatch(Service):
         """See whether somebody has set the clock. Before a push is submitted: it has the time of the new one."""
         if jump := self._watch.jumped():
             self.log.warn("the clock was set by {seconds:+.1f} s", seconds=jump)
-            self._outbox.clock_jumped(jump).addErrback(
-                lambda failure: self.log.failure("the outbox does not know that the clock was set", failure)
-            )
             for running in self._attempts.values():
                 running.clock_jumped(jump)
+        if jump := jump + self._untold:
+            self._untold = 0.0
+            self._outbox.clock_jumped(jump).addErrback(self._not_told, jump)
+
+    def _not_told(self, failure: Failure, jump: float) -> None:
+        self._untold += jump  # until the next look
+        self.log.failure("the outbox does not know that the clock was set", failure)
 
     # --- one attempt ---
 

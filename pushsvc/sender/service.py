@@ -86,6 +86,7 @@ class Sending:
         self._content_threads = Threads(reactor, "content", CONTENT_THREADS)
         self._database = opened(config.database_path)
         self.store = ContentStore(config.content_dir, self._content_threads, network.tokens)
+        self.store.start()  # before anybody can submit: what is arriving looks like what a kill left behind
         self.outbox = Outbox(self._database, self.store, self._threads)
         self._lingering = Lingering(reactor, config.delivery.linger)
         self.ways = Ways(
@@ -132,7 +133,6 @@ class Sending:
             self.log.info("{count} recipients were being sent to when the last process ended", count=again)
         if jump := await resumed:
             self.log.warn("the clock was set by {seconds:+.1f} s since the last process looked", seconds=jump)
-        await self._content_threads(self.store.start)
         self.dispatch.startService()
         self._sweeping.start(SWEEP_EVERY)
 

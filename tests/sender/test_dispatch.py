@@ -243,3 +243,15 @@ class Deadlines(DispatchCase):
         self.dispatch.wake()
         self.advance(5)
         self.assertEqual(len(self.attempts), 2)
+
+    def test_an_outbox_that_cannot_take_note_of_the_clock_is_told_again(self) -> None:
+        """Its disk failed at that moment: what waits must not wait two hours for that."""
+        self.submit(to=(ALICE, BOB, "sip:carol@example.com"))  # two slots, three recipients
+        clock_jumped = self.outbox.clock_jumped
+        self.outbox.clock_jumped = lambda seconds: fail(OSError("disk full"))  # type: ignore[method-assign]
+        self.clock.rightNow -= 7200
+        self.dispatch.check_clock()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.outbox.clock_jumped = clock_jumped  # type: ignore[method-assign]
+        self.attempts[0].deliver()
+        self.assertEqual(len(self.attempts), 3)
