@@ -68,11 +68,14 @@ def disk_fails(victim: Victim, chance: random.Random) -> bool:
 
 def no_descriptors(victim: Victim, chance: random.Random) -> bool:
     """The real EMFILE: the process may open next to nothing more for a while."""
-    _, hard = resource.prlimit(victim.pid, resource.RLIMIT_NOFILE)
-    few = descriptors(victim.pid) + chance.randint(0, 3)
-    resource.prlimit(victim.pid, resource.RLIMIT_NOFILE, (few, hard))
-    time.sleep(chance.uniform(0.2, 1.0))
-    resource.prlimit(victim.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        usual = resource.prlimit(victim.pid, resource.RLIMIT_NOFILE)
+        few = descriptors(victim.pid) + chance.randint(0, 3)
+        resource.prlimit(victim.pid, resource.RLIMIT_NOFILE, (few, usual[1]))
+        time.sleep(chance.uniform(0.2, 1.0))
+        resource.prlimit(victim.pid, resource.RLIMIT_NOFILE, usual)
+    except OSError:
+        return False  # it has ended, by an earlier fault that came about a moment too late
     return True
 
 

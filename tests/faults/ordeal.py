@@ -109,6 +109,8 @@ class _Tormentor(threading.Thread):
             self._torment()
         except DaemonFailed as error:
             self.complaints.append(str(error))
+        except Exception as error:  # the root of this thread: without its faults nothing is proved
+            self.complaints.append(f"the faults ended: {error!r}")
         self.complaints += [f"{self._victim.daemon.role}: {complaint}" for complaint in self._victim.complaints]
 
     def _torment(self) -> None:
