@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.pollreactor import PollReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.ops.steady_timers import SteadyTimers
@@ -18,10 +18,11 @@ class Waiting(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.ahead = 0.0
-        self.reactor = SelectReactor()
+        self.reactor = PollReactor()
         self.reactor.seconds = lambda: time.time() + self.ahead  # type: ignore[method-assign]
         self.timers = SteadyTimers(self.reactor, time.monotonic)
         self.timers.startService()
+        self.reactor.addSystemEventTrigger("before", "shutdown", self.timers.stopService)  # as a daemon's services are
         self.addCleanup(self.reactor.disconnectAll)
 
     def set_clock(self, seconds: float) -> None:
