@@ -10,8 +10,8 @@ from pushsvc.api.problem import Problem
 
 MAX_DEPTH = 32  # four times what any body of ours has; far from the recursion limit
 MAX_NUMBER = 64  # characters: the longest float has 24
-# Matches a string without an end as well, so that none is begun anew at each quote within.
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?+\Z)', re.DOTALL)
+# Matches a string without an end as well: so it never goes back, and none is begun anew at each quote within.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 

@@ -113,7 +113,7 @@ class Daemon:
     @property
     def is_ready(self) -> bool:
         """Whether it has said so, and lives."""
-        return self.alive and self._read_ready_file()
+        return self.alive and self.is_ready_in(self.pid)
 
     @property
     def exit_code(self) -> int | None:
