@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.capture.judge import frames_of, messages_of
+from tests.capture.judge import BIG, frames_of, messages_of, shortened
 
 OPTIONS = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 MESSAGE = b"MESSAGE sip:a@b SIP/2.0\r\nl: 5\r\n\r\nshort"
@@ -37,6 +37,14 @@ class Cutting(SynchronousTestCase):
         """A process was killed, or a connection broken, as tests do."""
         for by, whole in ((messages_of, MESSAGE), (frames_of, SEND)):
             self.assertEqual(self.cut(by, whole + whole[:-1]), [whole])
+
+    def test_a_big_chunk_keeps_its_head_and_its_end_line(self) -> None:
+        """Wireshark reads no packet of its size."""
+        head, _, end = SEND.partition(b"-------a1b2\r\n")
+        big = head + b"x" * 2 * BIG + b"\r\n" + end
+        self.assertLess(len(shortened(big)), BIG)
+        self.assertEqual((shortened(big)[: len(head)], shortened(big)[-len(end) :]), (head, end))
+        self.assertIs(shortened(SEND), SEND)
 
     def test_anything_else_is_a_finding(self) -> None:
         for by, whole in ((messages_of, OPTIONS), (frames_of, SEND)):
