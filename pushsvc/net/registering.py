@@ -199,9 +199,11 @@ class Registering:
 
     def _keep(self, registered: Registered) -> None:
         """The connection that the core finds us by, and what it must write to do so."""
-        hop = self._hop
+        hop, before = self._hop, self._kept
         assert hop is not None
         self._kept = self._agent.keep(hop, self._lost, registered.ping_after)
+        if before is not None and before != self._kept:  # another core has answered, or by another way
+            self._agent.let_go(before, self._lost)
         self._agent.places.flow = Flow(
             hop.host,
             connection=self._kept if registered.outbound else None,
@@ -218,6 +220,9 @@ class Registering:
     def _over(self) -> None:
         self._driver.stop()
         self._forget()
+        if self._kept is not None:
+            self._agent.let_go(self._kept, self._lost)
+            self._kept = None
         self._agent.places.flow = None
         self._now(Status())
         self._left.callback(None)

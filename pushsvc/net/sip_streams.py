@@ -117,9 +117,9 @@ class SipStreams:
             del stream.unanswered[key]
 
     def cut(self, source: Hop) -> None:
-        """Hear nothing more from the stream that this came by."""
+        """Hear nothing more from the stream that this came by, unless we keep it up: our core finds us by it."""
         stream = self._by_number.get(source.connection) if source.reliable and source.connection is not None else None
-        if stream is not None:
+        if stream is not None and not stream.is_wanted:
             stream.close()
 
     def keep(self, hop: Hop, lost: Callable[[int], None], ping_after: float | None = None) -> int | None:
@@ -129,6 +129,12 @@ class SipStreams:
             return None
         way.keep(lost, ping_after)
         return way.number
+
+    def let_go(self, number: int, lost: Callable[[int], None]) -> None:
+        """Keep the stream of this number up no more: `lost` is what was given to `keep`."""
+        stream = self._by_number.get(number)
+        if stream is not None:
+            stream.let_go(lost)
 
     def hold(self, hop: Hop) -> Callable[[], None]:
         """Keep the stream to this hop up, if we opened one, until what this gives is called."""

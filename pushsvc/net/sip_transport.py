@@ -207,6 +207,12 @@ class StreamTransport(StreamProtocol):
         self._ping_after = min(PING_SECONDS, ping_after or PING_SECONDS)
         self._moved()
 
+    def let_go(self, lost: Callable[[int], None]) -> None:
+        """Whoever kept it up with this does so no more, and is told nothing."""
+        if lost in self._keepers:
+            self._keepers.remove(lost)
+            self._released()
+
     def hold(self) -> Callable[[], None]:
         """Keep it up by pings until what this gives is called, once: a session's peer may find us by it alone."""
         self._holders += 1
@@ -214,13 +220,13 @@ class StreamTransport(StreamProtocol):
 
         def let_go() -> None:
             self._holders -= 1
-            if not self._life.closing:
-                self._moved()
+            self._released()
 
         return let_go
 
     @property
-    def _is_wanted(self) -> bool:
+    def is_wanted(self) -> bool:
+        """Whether somebody of ours keeps it up."""
         return bool(self._keepers) or self._holders > 0
 
     def close(self) -> None:
@@ -260,7 +266,7 @@ class StreamTransport(StreamProtocol):
     def _heard(self, event: Event) -> None:
         match event:
             case KeepAlive():
-                if self._is_wanted:  # only who opened a connection pings (RFC 5626 §3.5.1): these are answers
+                if self.is_wanted:  # only who opened a connection pings (RFC 5626 §3.5.1): these are answers
                     self._answers_pings = True
                     self._pong.clear()
                 elif event.ping:
@@ -273,10 +279,16 @@ class StreamTransport(StreamProtocol):
                 self._owner.received(event, self.peer)
 
     def _moved(self) -> None:
-        self._life.idle.after(self._ping_after if self._is_wanted else IDLE_SECONDS)
+        self._life.idle.after(self._ping_after if self.is_wanted else IDLE_SECONDS)
+
+    def _released(self) -> None:
+        if not self.is_wanted:
+            self._pong.clear()
+        if not self._life.closing:
+            self._moved()
 
     def _idled(self) -> None:
-        if self._is_wanted:
+        if self.is_wanted:
             self.transmit(PING)
             if self._answers_pings:
                 self._pong.after(PONG_SECONDS)

@@ -159,6 +159,10 @@ class UserAgent:
         """
         return self._streams.keep(hop, lost, ping_after)
 
+    def let_go(self, number: int, lost: Callable[[int], None]) -> None:
+        """Keep the connection of this number up no more, of which `lost` was to be told."""
+        self._streams.let_go(number, lost)
+
     def hold(self, hop: Hop) -> Callable[[], None]:
         """Keep the connection to this hop, if we opened one, by pings until what this gives is called.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pushsvc.digest import Account
 from pushsvc.net.registering import Status
-from pushsvc.net.sip_transport import PING, PING_SECONDS, PONG, PONG_SECONDS
+from pushsvc.net.sip_transport import IDLE_SECONDS, PING, PING_SECONDS, PONG, PONG_SECONDS
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request
 from pushsvc.sip.registration import AFTER_A_LOSS
+from pushsvc.sip.shares import Shares
 from pushsvc.sip.uri import SipUri
 from tests.gate import Gate
 from tests.net.registering_case import INSTANCE, RegisteringTest, last_request
-from tests.net.sides import ALICE, BOB, PORT, Side
+from tests.net.sides import ALICE, BOB, CAROL, PORT, Side
 from tests.sip.values import make_response
 from tests.wires import listening
 
@@ -200,4 +201,40 @@ class Loses(RegisteringTest):
         self.network.settle(2.5 * PING_SECONDS)
         self.assertTrue(wire.octets.endswith(2 * PING))
         self.assertIsNone(wire.lost)
+        self.stop()
+
+    def test_a_core_that_brings_ever_more_in_vain(self) -> None:
+        """[F-18] Strangers behind a core that nobody called trusted: their requests get 503, its connection stays."""
+        self.alice = Side(self.network, "192.0.2.9", shares=Shares(rate=0.1, burst=2))
+        self.registering = self.made()
+        self.alice.answering(603)
+        bob = self.registrar()
+        self.registering.start()
+        self.network.settle(1)
+        _, ours = bob.requests[0]
+        asked = [
+            self.network.run(bob.ask("MESSAGE", to=f"sip:alice@{ours.host}:{ours.port};transport=tcp", cseq=number))
+            for number in range(1, 10)
+        ]
+        self.assertEqual([each.response.status for each in asked], [603] * 3 + [503] * 6)
+        self.network.settle(PING_SECONDS)
+        self.assertEqual(len(bob.requests), 1)
+        self.stop()
+
+    def test_the_connection_to_a_core_that_another_has_taken_over_from(self) -> None:
+        """RFC 5626 §4.2: we have one flow. The former one is pinged no more, and ends when it is idle."""
+        first = listening(self.network.host(CAROL), PORT)
+        self.registering = self.made(registrar="sip:both.example.com;transport=tcp")
+        self.registering.start()
+        self.network.settle(1)
+        first.transport.write(encode(make_response(last_request(first), headers=[("Expires", "600")])))
+        bob = self.registrar()
+        self.network.settle(301)
+        first.transport.write(encode(make_response(last_request(first), status=503)))
+        self.network.settle(1)
+        self.assertEqual((len(bob.requests), self.registering.status.registered), (1, True))
+        before = len(first.octets)
+        self.network.settle(IDLE_SECONDS + 1)
+        self.assertEqual((first.octets[before:], first.lost is not None), (b"", True))
+        self.assertEqual(len(bob.requests), 1)
         self.stop()
