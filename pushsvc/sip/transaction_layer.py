@@ -176,7 +176,10 @@ class TransactionLayer:
         outside = arrived.to.tag is None and arrived.method != "CANCEL"
         if outside and self.shares.standing(source, now) is not Standing.WELCOME:
             return [Transmit(self._overloaded(arrived), hop), *self.unreadable(source, now)]
-        request = self.domain.entered(arrived, source, now)
+        origin = (arrived.call_id, arrived.from_.tag, arrived.cseq.number, arrived.method) if outside else None
+        # Before the border: the credentials of a request that comes a second way were used by the first.
+        merged = origin in self._origins
+        request = arrived if merged else self.domain.entered(arrived, source, now)
         if isinstance(request, TurnedAway):
             return self._turned_away(arrived, source, request, now)
         # What OPTIONS is told is longer than the question: not a thing to send to ever more addresses.
@@ -191,8 +194,11 @@ class TransactionLayer:
         )
         self._servers[key] = server
         server.start(now)
-        if self._merged(key, request):
+        if merged:
             return self.respond(reply_to(request, 482, to_tag=self.tokens.word(TAG_LENGTH)), now)
+        if origin is not None:
+            self._origins[origin] = key
+            self._origin_of[key] = origin
         return self._settle(key, server, [RequestArrived(request, source)])
 
     def _turned_away(self, request: Request, source: Hop, why: TurnedAway, now: float) -> list[Output]:
@@ -203,16 +209,6 @@ class TransactionLayer:
             outputs.append(NotAuthenticated(request, source, why.failure))
         deaf = self.shares.charge(source, now, ASKED if why.failure is None else 1.0)
         return outputs if deaf is None else [*outputs, deaf]
-
-    def _merged(self, key: Key, request: Request) -> bool:
-        """Whether this is a request that we have, come a second way (RFC 3261 §8.2.2.2)."""
-        if request.to.tag is not None or request.method == "CANCEL":
-            return False
-        origin = (request.call_id, request.from_.tag, request.cseq.number, request.method)
-        if self._origins.setdefault(origin, key) != key:
-            return True
-        self._origin_of[key] = origin
-        return False
 
     @property
     def _crowded(self) -> bool:

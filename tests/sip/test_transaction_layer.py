@@ -8,9 +8,10 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Misuse
-from pushsvc.sip.authentication import Failure, Kind, TurnedAway
+from pushsvc.sip.authentication import Authentication, Failure, Kind, TurnedAway, Users
+from pushsvc.sip.challenges import challenges_of
 from pushsvc.sip.hop import Hop, stamped
-from pushsvc.sip.message import Request, ack_of, cancel_of, reply_to
+from pushsvc.sip.message import Request, Response, ack_of, cancel_of, reply_to
 from pushsvc.sip.shares import ASKED, Shares
 from pushsvc.sip.transaction import (
     NoAnswer,
@@ -24,8 +25,10 @@ from pushsvc.sip.transaction import (
 )
 from pushsvc.sip.transaction_layer import TransactionLayer
 from pushsvc.sip.trust_domain import TrustDomain
+from tests.sip.authentication_case import RIGHT, USER
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_request, make_response
 from tests.sip.walking import TCP_HOP, UDP_HOP
+from tests.tokens import CountedTokens
 
 
 @attrs.define
@@ -492,6 +495,23 @@ class TurnedAwayTests(SynchronousTestCase):
         (answered, _) = self.layer.received(request, UDP_PEER, 0.0)
         assert isinstance(answered, Transmit)
         self.assertEqual((answered.message.via.received, answered.hop), (UDP_PEER.host, UDP_PEER))
+
+    def test_a_merged_request_is_not_asked_again(self) -> None:
+        """RFC 3261 §8.2.2.2: its credentials were used by the copy that came first, which is no replay but a 482."""
+        authentication = Authentication(CountedTokens("a"))
+        authentication.admit(Users("example.com", ("SHA-256",), (USER,)))
+        self.layer = TransactionLayer(Settings(), CountingTokens(), domain=TrustDomain((), authentication))
+        asked = make_request("MESSAGE", via=via("one"))
+        (answered,) = self.layer.received(asked, UDP_PEER, 0.0)
+        assert isinstance(answered, Transmit) and isinstance(answered.message, Response)
+        (challenge,) = challenges_of(answered.message)
+        answer = [("Authorization", challenge.answer(RIGHT, "MESSAGE", str(asked.uri), "c", 1))]
+        first, second = (
+            self.layer.received(make_request("MESSAGE", via=via(branch), cseq=2, headers=answer), UDP_PEER, 0.1)
+            for branch in ("two", "three")
+        )
+        self.assertEqual([type(output) for output in first], [RequestArrived])
+        self.assertEqual([output.message.status for output in second], [482])  # type: ignore[union-attr]
 
     def test_it_drives_nobody_out(self) -> None:
         """When room is short, those that have their answer go for somebody who may come in, and for nobody else."""
