@@ -77,6 +77,7 @@ class Core:
         self._strict = strict
         self.heard: list[Message] = []
         self.options = 200  # the status for those to itself
+        self.outbound = False  # whether it calls over the connection of a REGISTER (RFC 5626)
         self.vouches = False  # for whoever it lets through, as From says
         self.deaf: tuple[str, ...] = ()  # methods that it does not hear
         self.answers: list[Response] = []
@@ -86,6 +87,7 @@ class Core:
         self._host = network.host(address)
         self._back: dict[str, Neighbour] = {}
         self._turned_away: set[str] = set()
+        self._flows: dict[tuple[str, int], Neighbour] = {}
         self._wires: dict[tuple[str, int], Deferred[_Wire]] = {}
         self._udp = self._host.listenUDP(PORT, _Datagrams(self), interface=address)
         factory = Factory()
@@ -127,17 +129,23 @@ class Core:
             self._answer(reply_to(message, 483, to_tag="core"), source)
         elif self.gate is not None and (challenge := self.gate.refuses(message)) is not None:
             self._answer(challenge, source)
-        elif (answer := self._own_answer(message)) is not None:
+        elif (answer := self._own_answer(message, source)) is not None:
             self._answer(answer, source)
         else:
             self._forward(message, source)
 
-    def _own_answer(self, request: Request) -> Response | None:
+    def _own_answer(self, request: Request, source: Neighbour) -> Response | None:
         """What it says for itself: as a registrar, and to whoever asks whether it is there."""
         if request.method == "REGISTER":
             contact = request.headers.get("contact") or ""
-            self.registered[str(request.to.uri)] = str(Address.parse(contact).uri)
-            return reply_to(request, 200, to_tag="core", headers=[("Contact", contact)])
+            place = Address.parse(contact).uri
+            assert isinstance(place, SipUri)
+            self.registered[str(request.to.uri)] = str(place)
+            headers = [("Contact", contact)]
+            if self.outbound:
+                self._flows[place.host, place.port or PORT] = source
+                headers.append(("Require", "outbound"))
+            return reply_to(request, 200, to_tag="core", headers=headers)
         uri = request.uri
         if request.method == "OPTIONS" and isinstance(uri, SipUri) and (uri.host, uri.user) == (self.address, None):
             return reply_to(request, self.options, to_tag="core")
@@ -197,6 +205,9 @@ class Core:
         place = (next_hop.host, next_hop.port or PORT)
         if transport == "udp":
             self.datagram(encode(request), place)
+            return
+        if place in self._flows:
+            self._flows[place].say(encode(request))
             return
         if place not in self._wires:
             factory = Factory()

@@ -30,14 +30,14 @@ class Ear:
 
     def __init__(self) -> None:
         self._is_it: Callable[[Request], bool] | None = None
-        self._heard: Request | None = None
+        self._heard: tuple[Request, Hop] | None = None
 
     def listen(self, is_it: Callable[[Request], bool]) -> None:
         """From now on, for this one."""
         self._is_it, self._heard = is_it, None
 
-    def stop(self) -> Request | None:
-        """The request, if it came."""
+    def stop(self) -> tuple[Request, Hop] | None:
+        """The request and where it came from, if it came."""
         self._is_it = None
         return self._heard
 
@@ -45,7 +45,7 @@ class Ear:
         if self._is_it is None or direction is not Direction.IN or not isinstance(message, Request):
             return
         if self._heard is None and self._is_it(message):
-            self._heard = message
+            self._heard = message, hop
 
     def sip_unreadable(self, hop: Hop, reason: str) -> None: ...
 

@@ -67,7 +67,9 @@ class Examination:
         return self.run().addCallback(lambda checks: [check.as_json() for check in checks])
 
     async def _run(self) -> list[Check]:
-        here = Here(self.config, self.network, self.reactor, receives=self.receiver is not None)
+        receiver = self.receiver
+        outbound = receiver is not None and receiver.presence.status.outbound
+        here = Here(self.config, self.network, self.reactor, receives=receiver is not None, outbound=outbound)
         checks = here.at_rest()
         core, key = self._core()
         if core is None:
@@ -98,7 +100,7 @@ class Examination:
         network, now = self.network, self.reactor.seconds()
         found = await located(core, network.resolve, network.lookup, self.reactor)
         checks = judge_steps(core.host, key, found.steps, found.failure)
-        checks += await here.listening([hop.host for hop in found.hops])
+        checks += await here.listening(found.hops)
         if not found.hops:
             return [*checks, skipped("proxy", "its name leads nowhere")], False
         looks = await side_by_side(self._look(hop) for hop in found.hops[:MAX_LOOKS])
@@ -108,7 +110,7 @@ class Examination:
             return [*checks, skipped("options", "there is no way to the core")], False
         asked = await self._options.core(core)
         checks.append(judge_options(asked, core.host, key))
-        seen_as = judge_seen_as(asked.said, asked.seen_as)
+        seen_as = None if here.by_connection(found.hops) else judge_seen_as(asked.said, asked.seen_as)
         checks += [seen_as] if seen_as is not None else []
         checks += [judge_clock(asked.date, self.reactor.seconds())] if asked.status else []
         return checks, asked.status != 0
@@ -158,8 +160,11 @@ class Examination:
 
     @property
     def _claim(self) -> Claim:
-        sip = self.config.sip
-        return Claim(str(sip.identity), sip.credentials_user, sip.realm, sip.auth_password is not None)
+        """By the account in use, which a reload may have changed."""
+        sip, account = self.config.sip, self.network.agent.account
+        if account is None:
+            return Claim(str(sip.identity), sip.credentials_user, sip.realm)
+        return Claim(str(sip.identity), account.user, account.realm, has_password=True)
 
     def _registered(self) -> Standing:
         assert self.receiver is not None

@@ -8,12 +8,13 @@ from typing import Any
 import attrs
 
 from pushsvc.config.load import reloaded
-from pushsvc.config.shared import Config
+from pushsvc.config.shared import Config, Setup
 from pushsvc.doctor.judgement.here import (
     File,
     Knock,
     Listener,
     OwnCertificate,
+    Reached,
     judge_file,
     judge_knocks,
     judge_listeners,
@@ -33,24 +34,37 @@ NAME_SECONDS = 4.0  # for the name in sip.advertise
 
 @attrs.frozen
 class Here:
-    """The near end. `receives`: others call us."""
+    """The near end. `receives`: others call us; `outbound`: the core has promised to do it over our connection."""
 
     config: Config
     network: Network
     reactor: Any
     receives: bool
+    outbound: bool = False
 
     def at_rest(self) -> list[Check]:
         """What is known without asking anybody."""
         return [*judge_file(self._file()), judge_own_certificate(self._certificate(), self.reactor.seconds())]
 
-    async def listening(self, core: Sequence[str]) -> list[Check]:
-        """Of a core at these addresses, if there is one."""
+    async def listening(self, core: Sequence[Hop]) -> list[Check]:
+        """Of a core at these hops, if there is one."""
         listeners = self._listeners()
-        relayed = self.network.msrp.is_relayed(self.network.secure)
-        checks = [judge_listeners(listeners, core, receives=self.receives, relayed=relayed)]
-        knocked = [each for each in listeners if each.transport != "udp" and not (relayed and each.what == "MSRP")]
+        reached = Reached(
+            self.receives,
+            self.by_connection(core),
+            self.config.msrp.setup is Setup.ACTIVE,
+            self.network.msrp.is_relayed(self.network.secure),
+        )
+        checks = [judge_listeners(listeners, [hop.host for hop in core], reached)]
+        unused = {"SIP"} if reached.by_connection else set()
+        unused |= {"MSRP"} if reached.relayed or reached.connects else set()
+        knocked = [each for each in listeners if each.transport != "udp" and each.what not in unused]
         return checks + judge_knocks(await side_by_side(self._knock(each) for each in knocked))
+
+    def by_connection(self, core: Sequence[Hop]) -> bool:
+        """Whether a core at these hops calls over our connection: it promised so, or we are nowhere else."""
+        nowhere_else = all(hop.reliable and hop.transport not in self.network.agent.addresses for hop in core)
+        return self.outbound or (bool(core) and nowhere_else)
 
     def places(self) -> list[str]:
         """Where peers bring content."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
 import attrs
@@ -25,7 +24,7 @@ from pushsvc.doctor.judgement.way import Asked
 from pushsvc.doctor.patience import in_time
 from pushsvc.errors import DeliveryError, Refused, TimedOut
 from pushsvc.sessions import Call, Floors, Invitation, Send, Session, Sessions, Take, Wanted
-from pushsvc.sip.hop import Hop
+from pushsvc.sip.hop import Hop, is_in, network_of
 from pushsvc.sip.message import Request
 from pushsvc.sip.uri import SipUri
 
@@ -166,23 +165,21 @@ class OwnPushes:
                 return answered, error.reason
         return answered, ""
 
-    def _found(self, invite: Asked, error: str, seconds: float, heard: Request | None) -> OwnPush:
-        if self._arrived is None:
+    def _found(self, invite: Asked, error: str, seconds: float, heard: tuple[Request, Hop] | None) -> OwnPush:
+        came = heard or self._arrived
+        if came is None:
             return OwnPush(invite, error=error, seconds=seconds)
-        request, source = self._arrived
+        request, source = came
         return OwnPush(
             invite,
-            arrived=True,
+            came=True,
+            arrived=self._arrived is not None,
             error=error or (invite.answer if invite.status >= 300 else ""),
             seconds=seconds,
-            asserted=tuple((heard or request).headers.values("p-asserted-identity")),
-            source=source.host,
-            trusted=self._trusts(source.host),
+            asserted=tuple(request.headers.values("p-asserted-identity")),
+            source=_plain(source.host),
+            trusted=is_in(source.host, self._sip.trusted_peers),
         )
-
-    def _trusts(self, host: str) -> bool:
-        address = ip_address(host)
-        return any(address in network for network in self._sip.trusted_peers)
 
     # -- inwards
 
@@ -218,3 +215,9 @@ class OwnPushes:
 
 def _no_inbox(send: Send) -> _Nowhere:
     return _Nowhere()
+
+
+def _plain(host: str) -> str:
+    """An IPv4 peer as itself, also where a socket for both families calls it otherwise."""
+    network = network_of(host)
+    return host if ":" in network else network

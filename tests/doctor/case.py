@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import push
-from pushsvc.config.receiver import Action, ReceiverConfig, Registration, Rule
+from pushsvc.config.receiver import Action, ReceiverConfig, Registration, Rule, User
 from pushsvc.config.sender import SenderConfig
 from pushsvc.config.shared import Msrp, Sip, Tls
 from pushsvc.config.values import Listen, Secret
@@ -52,7 +52,9 @@ class DoctorCase(SynchronousTestCase):
             }
         )
 
-    def receiver(self, msrp: Msrp | None = None, registrar: str | None = "sip:example.com") -> Examination:
+    def receiver(
+        self, msrp: Msrp | None = None, registrar: str | None = "sip:example.com", user: tuple[User, ...] = ()
+    ) -> Examination:
         """A whole receiver that has registered by now."""
         config = ReceiverConfig(
             sip=self.sip,
@@ -60,6 +62,7 @@ class DoctorCase(SynchronousTestCase):
             tls=Tls(ca=self.ca),
             registration=Registration(None if registrar is None else SipUri.parse(registrar)),
             rule=NOBODY,
+            user=user,
             state_dir=self.directory(),
         )
         ear = Ear()

@@ -6,8 +6,10 @@ from ipaddress import ip_network
 
 import attrs
 
-from pushsvc.config.shared import Msrp
+from pushsvc.config.receiver import User
+from pushsvc.config.shared import Msrp, Setup
 from pushsvc.config.values import Listen, Secret
+from pushsvc.digest import Account
 from pushsvc.doctor.judgement.verdicts import Check, Verdict
 from pushsvc.sip.uri import SipUri
 from tests.agents import Agent
@@ -20,6 +22,7 @@ from tests.relays import RelayServer
 TRUSTED = (ip_network(f"{CORE}/32"),)
 EVERY_METHOD = ("REGISTER", "INVITE", "BYE", "OPTIONS")
 OTHER = "192.0.2.30"
+LISTEN_MSRP = (Listen("tls", HERE, 2855),)
 
 
 def gate(**facts: object) -> Gate:
@@ -104,6 +107,14 @@ class Passwords(DoctorCase):
         self.begin(gate(algorithms=("AKAv1-MD5",)))
         self.assert_refused("a digest that is not known", "SHA-256")
 
+    def test_one_that_came_with_a_reload(self) -> None:
+        """What is said is said of the account in use."""
+        self.begin(gate(), auth_password=None)
+        examination = self.receiver()
+        self.network.agent.account = Account("carol", "s3cret", "other.example.com")
+        found = self.examined(examination)
+        self.assert_failed(found["credentials"], 'ours is "other.example.com"', "sip.realm")
+
 
 class Addresses(DoctorCase):
     """Where the core is, and where we are."""
@@ -150,6 +161,25 @@ class Addresses(DoctorCase):
         self.begin(listen=(Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5060)))
         found = self.examined(self.receiver())
         self.assert_failed(found["listeners"], "on loopback only", "sip.listen")
+
+    def test_behind_a_nat(self) -> None:
+        """[F-05] [F-19] Nobody connects to it, as docs/kamailio.md has it: the core calls over our connection."""
+        self.begin(gate(), listen=(Listen("udp", "127.0.0.1", 5060),))
+        self.core.outbound = True
+        found = self.examined(self.receiver(Msrp(listen=LISTEN_MSRP, setup=Setup.ACTIVE)))
+        names = ("listeners", "proxy", "registration", "own-address", "own-push")
+        self.assertEqual(verdicts(found, *names), ["ok"] * len(names), found)
+        self.assertIn("over our connection", found["listeners"].text)
+        self.assertNotIn("address", found)
+        self.assert_nothing_left()
+
+    def test_a_listener_that_nobody_needs(self) -> None:
+        """[F-05] The core has promised to call over our connection, whatever the Contact says."""
+        loopback = (Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5060))
+        self.begin(gate(), listen=loopback)
+        self.core.outbound = True
+        found = self.examined(self.receiver(Msrp(listen=LISTEN_MSRP, setup=Setup.ACTIVE)))
+        self.assertEqual(verdicts(found, "listeners", "own-address", "own-push"), ["ok"] * 3, found)
 
     def test_an_address_that_is_not_ours(self) -> None:
         """The core knows us at a place where we are not."""
@@ -241,6 +271,24 @@ class AtTheCore(DoctorCase):
         found = self.examined(self.receiver())
         self.assertEqual(verdicts(found, "own-push", "caller"), ["ok", "warning"])
         self.assertEqual(found["caller"].next, f'set sip.trusted_peers = ["{CORE}/32"]')
+
+    def test_a_core_that_our_own_users_are_asked_behind(self) -> None:
+        """[F-18] It is us who turn the push away: the core is not to blame."""
+        self.begin()
+        examination = self.receiver(user=(User(name="door", password=Secret("x")),))
+        found = self.examined(examination)
+        self.assertEqual(verdicts(found, "own-address", "own-push", "caller"), ["ok", "warning", "ok"], found)
+        self.assertIn(f"we asked {CORE} who it is", found["own-push"].text)
+        self.assertIn(f'sip.trusted_peers = ["{CORE}/32"]', found["own-push"].next)
+        self.assert_nothing_left()
+
+    def test_our_own_refusal_is_told_from_the_cores(self) -> None:
+        """There are sessions enough."""
+        self.begin()
+        examination = self.receiver()
+        self.network.sessions.refusing = True
+        found = self.examined(examination)
+        self.assert_failed(found["own-push"], "came back to us, and was refused here: 503", "log of this daemon")
 
     def test_a_core_that_is_believed_and_does_not_vouch(self) -> None:
         self.begin(trusted_peers=TRUSTED)

@@ -503,7 +503,8 @@ class TurnedAwayTests(SynchronousTestCase):
         self.layer = TransactionLayer(Settings(), CountingTokens(), domain=TrustDomain((), authentication))
         asked = make_request("MESSAGE", via=via("one"))
         (answered,) = self.layer.received(asked, UDP_PEER, 0.0)
-        assert isinstance(answered, Transmit) and isinstance(answered.message, Response)
+        assert isinstance(answered, Transmit)
+        assert isinstance(answered.message, Response)
         (challenge,) = challenges_of(answered.message)
         answer = [("Authorization", challenge.answer(RIGHT, "MESSAGE", str(asked.uri), "c", 1))]
         first, second = (

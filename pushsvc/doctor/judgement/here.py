@@ -80,20 +80,38 @@ def judge_own_certificate(found: OwnCertificate, now: float) -> Check:
     return ok(name, f"our certificate is good for {days(left)}")
 
 
-def judge_listeners(listeners: Sequence[Listener], core: Sequence[str], *, receives: bool, relayed: bool) -> Check:
+@attrs.frozen
+class Reached:
+    """How others come to us, where it is not by our listeners.
+
+    `receives`: they call us. `by_connection`: calls come over our own connection to the core. `connects`: it is us who
+    connect for content; `relayed`: a relay brings it.
+    """
+
+    receives: bool
+    by_connection: bool = False
+    connects: bool = False
+    relayed: bool = False
+
+
+def judge_listeners(listeners: Sequence[Listener], core: Sequence[str], reached: Reached) -> Check:
     """Whether a core at these addresses (none: there is no core) can call us, and peers bring content."""
     name = "listeners"
     where = ", ".join(f"{each.what} {each}" for each in listeners)
     sip = [each for each in listeners if each.what == "SIP"]
     msrp = [each for each in listeners if each.what == "MSRP"]
     elsewhere = next((host for host in core if not ipaddress.ip_address(host).is_loopback), None)
-    if elsewhere is not None and all(each.is_loopback for each in sip):
+    if elsewhere is not None and not reached.by_connection and all(each.is_loopback for each in sip):
         text = f"SIP listens on loopback only ({', '.join(map(str, sip))}), and the core is at {elsewhere}"
         return failed(name, text, 'listen on an address of this machine: sip.listen = ["tcp:192.0.2.20:5060", ...]')
-    if elsewhere is not None and receives and not relayed and all(each.is_loopback for each in msrp):
+    brought = reached.receives and not reached.relayed and not reached.connects
+    if elsewhere is not None and brought and all(each.is_loopback for each in msrp):
         text = f"MSRP listens on loopback only ({', '.join(map(str, msrp))}): nobody elsewhere can bring content"
-        return failed(name, text, 'listen on an address of this machine: msrp.listen = "tls:192.0.2.20:2855"')
-    if receives and all(each.transport == "udp" for each in sip):
+        step = 'msrp.listen = "tls:192.0.2.20:2855", or msrp.setup = "active" behind a NAT'
+        return failed(name, text, step)
+    if reached.by_connection:
+        return ok(name, f"calls come over our connection to the core; {where}")
+    if reached.receives and all(each.transport == "udp" for each in sip):
         text = f"SIP listens on UDP only ({', '.join(map(str, sip))}): offers of files are too large for it"
         return warning(name, text, 'add a TCP or TLS address to sip.listen: "tcp:192.0.2.20:5060"')
     return ok(name, where)

@@ -88,9 +88,7 @@ def judge_registration(standing: Standing, claim: Claim) -> Check:
         return ok(name, f"{claim.identity} is registered at {standing.registrar}{left}")
     if standing.reason is None:
         return warning(name, f"{standing.registrar} has not answered yet", "ask again in a few seconds")
-    again = (
-        "" if standing.retry_in is None else f"; next try in {max(0.0, standing.retry_in):.0f} s, or after a restart"
-    )
+    again = "" if standing.retry_in is None else f"; next try in {max(0.0, standing.retry_in):.0f} s, or after HUP"
     answer = standing.answer
     refused = _refused(name, answer, claim) if answer is not None else None
     if refused is not None:
@@ -147,11 +145,12 @@ def _astray(name: str, asked: Asked, claim: Claim) -> Check:
 class OwnPush:
     """A push to ourselves through the core: what became of its INVITE, and of its content (`error` "": all well).
 
-    `arrived`: the INVITE came to us. `asserted` are the identities that came with it, from `source`, which is
-    `trusted` or not.
+    `came`: the INVITE came to us; `arrived`: so far that it could be taken. `asserted` are the identities that came
+    with it, from `source`, which is `trusted` or not.
     """
 
     invite: Asked
+    came: bool = False
     arrived: bool = False
     error: str = ""
     seconds: float = 0.0
@@ -163,6 +162,8 @@ class OwnPush:
 def judge_own_push(push: OwnPush, claim: Claim, places: Sequence[str]) -> list[Check]:
     """INVITE, MSRP and BYE, from us to us. `places` is where content is brought to."""
     name = "own-push"
+    if push.came and not push.arrived:
+        return [_refused_here(name, push), judge_caller(push)]
     if not push.arrived:
         return [_lost_invite(name, push, claim)]
     if push.error:
@@ -182,6 +183,21 @@ def _lost_invite(name: str, push: OwnPush, claim: Claim) -> Check:
     return failed(name, text, step)
 
 
+def _refused_here(name: str, push: OwnPush) -> Check:
+    """By ourselves, before the self-test could have it."""
+    if push.invite.status in CHALLENGES and not push.trusted:
+        text = f"our INVITE came back to us, and we asked {push.source} who it is: there are [[user]]s"
+        return warning(
+            name, text, f"{_trust(push.source)}, if it vouches for callers; else only users get in"
+        )
+    text = f"our INVITE came back to us, and was refused here: {push.invite.answer}"
+    return failed(name, text, "see the log of this daemon")
+
+
+def _trust(source: str) -> str:
+    return f'set sip.trusted_peers = ["{source}/{128 if ":" in source else 32}"]'
+
+
 def judge_caller(push: OwnPush) -> Check:
     """Whom the inbox shows as sender."""
     name = "caller"
@@ -190,8 +206,7 @@ def judge_caller(push: OwnPush) -> Check:
         return ok(name, f"{push.source} vouches for callers (P-Asserted-Identity: {who})")
     if push.asserted:
         text = f"{push.source} vouches for callers, and is not among sip.trusted_peers: `from` is what callers write"
-        prefix = 128 if ":" in push.source else 32
-        return warning(name, text, f'set sip.trusted_peers = ["{push.source}/{prefix}"]')
+        return warning(name, text, _trust(push.source))
     if push.trusted:
         text = f"{push.source} is trusted, and vouches for nobody: there is no P-Asserted-Identity"
         return warning(name, text, "let the core add it for callers that proved who they are (docs/kamailio.md)")

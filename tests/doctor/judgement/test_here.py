@@ -11,6 +11,7 @@ from pushsvc.doctor.judgement.here import (
     Knock,
     Listener,
     OwnCertificate,
+    Reached,
     judge_file,
     judge_knocks,
     judge_listeners,
@@ -64,10 +65,8 @@ class Certificates(SynchronousTestCase):
 
 
 class Listeners(SynchronousTestCase):
-    def judged(
-        self, *listeners: Listener, core: str = "192.0.2.5", relayed: bool = False, receives: bool = True
-    ) -> Check:
-        return judge_listeners(listeners, [core], receives=receives, relayed=relayed)
+    def judged(self, *listeners: Listener, core: str = "192.0.2.5", receives: bool = True, **ways: bool) -> Check:
+        return judge_listeners(listeners, [core], Reached(receives, **ways))
 
     def test_loopback_is_enough_for_a_core_on_loopback(self) -> None:
         loopback = (Listener("SIP", "tcp", "127.0.0.1", 5060), Listener("MSRP", "tls", "127.0.0.1", 2855))
@@ -79,7 +78,15 @@ class Listeners(SynchronousTestCase):
         mixed = (Listener("SIP", "tcp", "192.0.2.20", 5060), Listener("MSRP", "tls", "::1", 2855))
         self.assertIn("msrp.listen", self.judged(*mixed).next)
         self.assertEqual(self.judged(*mixed, relayed=True).verdict, Verdict.OK)
+        self.assertEqual(self.judged(*mixed, connects=True).verdict, Verdict.OK)
         self.assertEqual(self.judged(*mixed, receives=False).verdict, Verdict.OK)
+
+    def test_a_core_that_calls_over_our_connection(self) -> None:
+        """[F-05] [F-19] RFC 5626: no SIP listener is needed; content is another matter."""
+        loopback = (Listener("SIP", "udp", "127.0.0.1", 5060), Listener("MSRP", "tls", "127.0.0.1", 2855))
+        check = self.judged(*loopback, by_connection=True, connects=True)
+        self.assertEqual((check.verdict, "over our connection" in check.text), (Verdict.OK, True))
+        self.assertIn('msrp.setup = "active"', self.judged(*loopback, by_connection=True).next)
 
     def test_udp_alone(self) -> None:
         """Offers of files do not fit into datagrams (RFC 3261 §18.1.1)."""

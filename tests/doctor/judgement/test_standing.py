@@ -66,7 +66,7 @@ class Registrations(SynchronousTestCase):
         """Else people mend it, and look at the same line for half an hour."""
         answer = Asked(401, "Unauthorized", realms=("example.com",), proved=True)
         check = judge_registration(Standing(CORE, reason="401 Unauthorized", retry_in=900.0, answer=answer), ALICE)
-        self.assertIn("next try in 900 s, or after a restart", check.text)
+        self.assertIn("next try in 900 s, or after HUP", check.text)
 
 
 class Returns(SynchronousTestCase):
@@ -93,6 +93,9 @@ class Pushes(SynchronousTestCase):
             (OwnPush(Asked(200, "OK"), arrived=True), ["ok", "ok"]),
             (OwnPush(Asked(200, "OK"), arrived=True, error="no connection"), ["failed", "ok"]),
             (OwnPush(Asked(200, "OK")), ["warning"]),
+            (OwnPush(Asked(401, "Unauthorized"), came=True), ["warning", "ok"]),
+            (OwnPush(Asked(401, "Unauthorized"), came=True, trusted=True), ["failed", "warning"]),
+            (OwnPush(Asked(486, "Busy Here"), came=True), ["failed", "ok"]),
             (OwnPush(Asked(503, "Next Hop Unreachable")), ["failed"]),
             (OwnPush(Asked(480, "Temporarily Unavailable")), ["failed"]),
         ):
