@@ -216,8 +216,7 @@ def _users(config: ReceiverConfig) -> Iterator[Finding]:
 def _open_or_bounded(config: ReceiverConfig) -> Iterator[Finding]:
     """Beyond loopback, somebody must have said who may send."""
     exposed = [listen for listen in (*config.sip.listen, *config.msrp.listen) if not listen.loopback]
-    asked = config.user and not config.sip.trusted_peers  # those are not asked, whoever they bring
-    if exposed and not (config.accept.open or config.accept.allow or config.rule or asked):
+    if exposed and not config.says_who_may_send:
         or_users = "" if config.sip.trusted_peers else ", or a [[user]]"
         yield _finding(
             f"{exposed[0]} is reachable from outside, and nothing says who may send",

@@ -125,6 +125,12 @@ class ReceiverConfig(Config):
         return self.state_dir / self.inbox.directory
 
     @property
+    def says_who_may_send(self) -> bool:
+        """Whether anybody has said so, be it that everybody may."""
+        asked = self.user and not self.sip.trusted_peers  # those are not asked, whoever they bring
+        return bool(self.accept.open or self.accept.allow or self.rule or asked)
+
+    @property
     def realm(self) -> str:
         """The realm of our users."""
         return self.digest.realm or self.sip.identity.host

@@ -79,6 +79,11 @@ class Receiving:
     def __init__(
         self, config: ReceiverConfig, reactor: Any, network: Network, metrics: ReceiverMetrics, ear: Ear
     ) -> None:
+        if config.registration.registrar is not None and not config.says_who_may_send:
+            self.log.warn(
+                "nothing says who may send: whoever can call {identity} may; set [accept] allow, or a [[rule]]",
+                identity=str(config.sip.identity),
+            )
         self._config = config
         self._metrics = metrics
         self._sessions = network.sessions

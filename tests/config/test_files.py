@@ -17,7 +17,8 @@ from pushsvc.config import Config, ReceiverConfig, Rule, SenderConfig, User, loa
 from pushsvc.config.kinds import kind_of_field
 from pushsvc.config.structure import NOT_IN_THE_FILE, keys_of, toml_name
 
-ETC = Path(pushsvc.__file__).parent.parent / "etc"
+ROOT = Path(pushsvc.__file__).parent.parent
+ETC, DOCS = ROOT / "etc", ROOT / "docs"
 FILES: tuple[tuple[str, Any, type[Config]], ...] = (
     ("sender.toml", load_sender, SenderConfig),
     ("receiver.toml", load_receiver, ReceiverConfig),
@@ -95,3 +96,22 @@ class ExampleFiles(SynchronousTestCase):
                 if re.match(r"(# )?[a-z0-9_]+ = ", line) and not above.startswith("# ")
             ]
             self.assertEqual(bare, ['t2 = "4s"', 't4 = "5s"'], name)
+
+
+class ManualPages(SynchronousTestCase):
+    """Configurations that the manual says to write."""
+
+    def test_those_of_a_core_would_be_accepted(self) -> None:
+        """[F-05] docs/kamailio.md, each with what stands before it: whoever copies them has no mistakes to mend."""
+        blocks = re.findall(
+            r"```toml\n(# (sender|receiver)\.toml\n.*?)```", (DOCS / "kamailio.md").read_text(), re.DOTALL
+        )
+        self.assertEqual([role for _, role in blocks], ["sender", "receiver", "receiver"])
+        load = {"sender": load_sender, "receiver": load_receiver}
+        loaded: list[Config] = []
+        for block, role in blocks:
+            path = Path(self.mktemp())
+            path.write_text("allow_inline_secrets = true\n" + re.sub(r"{ file = .*? }", '"x"', block))
+            loaded.append(load[role](path))
+        receivers = [each for each in loaded if isinstance(each, ReceiverConfig)]
+        self.assertEqual([each.says_who_may_send for each in receivers], [True, True])

@@ -10,7 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import push, sdp
-from pushsvc.config.receiver import Accept, Algorithm, Digest, Inbox, ReceiverConfig, User
+from pushsvc.config.receiver import Accept, Algorithm, Digest, Inbox, ReceiverConfig, Registration, User
 from pushsvc.config.shared import Sip
 from pushsvc.config.values import Listen, Octets, Seconds, Secret
 from pushsvc.doctor.asking import Ear
@@ -24,6 +24,7 @@ from pushsvc.wiring.daemon import IN_WHOLE
 from pushsvc.wiring.network import Network, Product
 from tests import sim
 from tests.conversations.stranger import Caller
+from tests.log_lines import LogLines
 from tests.wiring.test_registration import HERE, Reactor
 
 
@@ -53,6 +54,25 @@ class ServiceCase(SynchronousTestCase):
         self.network.listen()
         self.receiving = Receiving(config, reactor, self.network, self.metrics, Ear())
         return config
+
+
+class FromAnybody(ServiceCase):
+    """Whoever reaches the core reaches us, whatever we listen on."""
+
+    def test_it_is_logged_when_nothing_says_who_may_send(self) -> None:
+        """[F-18] The configuration is refused only where a listener is seen from outside (requirements E.12)."""
+        registered = Registration(SipUri.parse("sip:example.com"))
+        for accept, registration, logged in (
+            (Accept(), registered, True),
+            (Accept(open=True), registered, False),
+            (Accept(allow=("sip:*@example.com",)), registered, False),
+            (Accept(), Registration(), False),
+        ):
+            lines = LogLines(self)
+            self.sim = sim.Network()
+            self.begin(accept=accept, registration=registration)
+            lines.stop()
+            self.assertEqual(any("who may send" in line for line in lines.troubles()), logged, accept)
 
 
 class Reload(ServiceCase):

@@ -187,9 +187,7 @@ def _refused_here(name: str, push: OwnPush) -> Check:
     """By ourselves, before the self-test could have it."""
     if push.invite.status in CHALLENGES and not push.trusted:
         text = f"our INVITE came back to us, and we asked {push.source} who it is: there are [[user]]s"
-        return warning(
-            name, text, f"{_trust(push.source)}, if it vouches for callers; else only users get in"
-        )
+        return warning(name, text, f"{_trust(push.source)}, if it vouches for callers; else only users get in")
     text = f"our INVITE came back to us, and was refused here: {push.invite.answer}"
     return failed(name, text, "see the log of this daemon")
 
