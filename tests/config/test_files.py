@@ -102,7 +102,7 @@ class ManualPages(SynchronousTestCase):
     """Configurations that the manual says to write."""
 
     def test_those_of_a_core_would_be_accepted(self) -> None:
-        """[F-05] docs/kamailio.md, each with what stands before it: whoever copies them has no mistakes to mend."""
+        """[F-05] docs/kamailio.md: whoever copies them has no mistakes to mend."""
         blocks = re.findall(
             r"```toml\n(# (sender|receiver)\.toml\n.*?)```", (DOCS / "kamailio.md").read_text(), re.DOTALL
         )

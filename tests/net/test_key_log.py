@@ -80,7 +80,7 @@ class Handshakes(SynchronousTestCase):
             labels = [line.split()[0] for line in path.read_text().splitlines()]
             for label in ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"):
                 self.assertEqual(labels.count(label), connections)
-            tls.renew(identity_of("carol"))
+            tls.become(Tls(identity_of("carol")))  # which has none of its own
 
     def test_a_full_disk_costs_no_handshake(self) -> None:
         """Said once, not for every secret of every connection."""

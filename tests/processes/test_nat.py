@@ -17,7 +17,7 @@ ESTABLISHED = "01"  # in /proc/net/tcp
 
 
 class BehindNat(LabCase):
-    """[F-05] RFC 5626, RFC 5627, and what a core does for clients that know neither."""
+    """[F-05] [F-19] RFC 5626, RFC 5627, and what a core does for clients that know neither."""
 
     def setUp(self) -> None:
         program()

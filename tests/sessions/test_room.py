@@ -11,7 +11,7 @@ CORE, ONE, OTHER = (Hop("tcp", f"192.0.2.{number}", 5060) for number in (5, 1, 2
 
 
 class Rooms(SynchronousTestCase):
-    """Room for four sessions; the core is trusted."""
+    """[F-18] Room for four sessions; the core is trusted."""
 
     def setUp(self) -> None:
         self.room = Room(4, lambda source: source != CORE)

@@ -20,7 +20,7 @@ def charge(shares: Shares, times: int, source: Hop = PEER, now: float = 0.0) -> 
 
 
 class OneSource(SynchronousTestCase):
-    """A source that floods us."""
+    """[F-18] A source that floods us."""
 
     def setUp(self) -> None:
         self.shares = Shares()
