@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -22,7 +23,7 @@ from tests.faults.victim import Victim
 MIB = 1 << 20
 BETWEEN = 0.2  # seconds at most from one fault of a daemon to its next
 RATE = 12.0  # items a second
-QUIET_WITHIN = 90.0  # seconds for everything to settle once there are no more faults
+QUIET_WITHIN = 90.0  # seconds in which nothing moves any more, once there are no more faults
 MAX_GROWTH = 32 * MIB  # octets of RSS from the first quarter of the time to the last
 MAX_LEAK = 10  # descriptors that an idle daemon may have more than when it was new
 SETTINGS = {
@@ -82,9 +83,9 @@ def endured(directory: Path, seed: str, seconds: float, faults: int | None = Non
             ordeal.faults.update(tormentor.faults)
             ordeal.complaints += tormentor.complaints
         ordeal.seconds = time.monotonic() - began
-        traffic.stop(QUIET_WITHIN)
-        for victim in victims:
-            victim.revive()  # from a last fault that came about a moment after it was looked for
+        # A last kill may come about a moment after it was looked for, and nobody else would notice.
+        traffic.stop(QUIET_WITHIN, lambda: revive(victims))
+        revive(victims)
         if not ordeal.complaints:
             wait_until_settled(lab.sender, QUIET_WITHIN)
             ordeal.verdict = judged(lab.sender, lab.receiver, traffic.acknowledged)
@@ -93,6 +94,12 @@ def endured(directory: Path, seed: str, seconds: float, faults: int | None = Non
         ordeal.acknowledged = len(traffic.acknowledged)
         ordeal.lines = [line for victim in victims for line in _told(victim)]
     return ordeal
+
+
+def revive(victims: Iterable[Victim]) -> None:
+    """Both serve again. Raises DaemonFailed."""
+    for victim in victims:
+        victim.revive()
 
 
 class _Tormentor(threading.Thread):

@@ -6,7 +6,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -65,12 +65,14 @@ class Traffic:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, within: float) -> None:
-        """No new items; wait until those under way are acknowledged."""
+    def stop(self, within: float, meanwhile: Callable[[], None]) -> None:
+        """No new items; wait until those under way are acknowledged, and do something again and again until then."""
         self._stopping.set()
         end = time.monotonic() + within
         for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < end:
+                meanwhile()
+                thread.join(AGAIN_AFTER)
             if thread.is_alive():
                 self.complaints.append(f"a submission was not answered within {within:.0f} s")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -42,9 +43,11 @@ class Verdict:
 
 
 def wait_until_settled(sender: Daemon, patience: float) -> None:
-    """Until every push is final, or so many seconds have passed."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end and any(_some(sender.api, state) for state in ("queued", "waiting", "sending")):
+    """Until every push is final, or nothing has moved for so many seconds: a backlog is not stuck while it shrinks."""
+    fewest, end = _unfinished(sender.api), time.monotonic() + patience
+    while (left := _unfinished(sender.api)) and time.monotonic() < end:
+        if left < fewest:
+            fewest, end = left, time.monotonic() + patience
         time.sleep(LOOK_EVERY)
 
 
@@ -110,5 +113,7 @@ def error_marks(log: Path) -> list[str]:
         return [line.strip()[:300] for line in lines if any(mark in line for mark in ERROR_MARKS)]
 
 
-def _some(api: Api, state: str) -> bool:
-    return bool(api.get("v1", "pushes", state=state, limit=1)["items"])
+def _unfinished(api: Api) -> int:
+    """How many recipients are not final."""
+    counts = re.findall(r'^pushsvc_queue_items\{state="\w+"\} (\S+)$', api.text("metrics"), re.MULTILINE)
+    return sum(int(float(count)) for count in counts)

@@ -103,7 +103,8 @@ class Victim:
             seen = Footprint(time.monotonic(), resident(self.pid), descriptors(self.pid))
         except OSError:
             return  # it just ended
-        self.footprints.append(seen)
+        if seen.resident:  # else it did a moment ago, and nobody has waited for it yet
+            self.footprints.append(seen)
 
     def _note_end(self) -> int:
         code = self.daemon.exit_code
