@@ -7,7 +7,6 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -83,9 +82,14 @@ def endured(directory: Path, seed: str, seconds: float, faults: int | None = Non
             ordeal.faults.update(tormentor.faults)
             ordeal.complaints += tormentor.complaints
         ordeal.seconds = time.monotonic() - began
-        # A last kill may come about a moment after it was looked for, and nobody else would notice.
-        traffic.stop(QUIET_WITHIN, lambda: revive(victims))
-        revive(victims)
+
+        def revive() -> None:
+            for victim in victims:
+                victim.revive()
+
+        # A last fault may come about a moment after it was looked for: nobody is answered by a sender that is dead.
+        traffic.stop(QUIET_WITHIN, revive)
+        revive()
         if not ordeal.complaints:
             wait_until_settled(lab.sender, QUIET_WITHIN)
             ordeal.verdict = judged(lab.sender, lab.receiver, traffic.acknowledged)
@@ -94,12 +98,6 @@ def endured(directory: Path, seed: str, seconds: float, faults: int | None = Non
         ordeal.acknowledged = len(traffic.acknowledged)
         ordeal.lines = [line for victim in victims for line in _told(victim)]
     return ordeal
-
-
-def revive(victims: Iterable[Victim]) -> None:
-    """Both serve again. Raises DaemonFailed."""
-    for victim in victims:
-        victim.revive()
 
 
 class _Tormentor(threading.Thread):

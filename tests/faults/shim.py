@@ -15,7 +15,7 @@ SOURCE = Path(__file__).with_name("shim.c")
 COMPILER = ("cc", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
 # struct control of shim.c: countdown and clock_offset, mask to struck, calls by kind.
 _LAYOUT = struct.Struct("qqIIIIII6Q")
-_COUNTDOWN, _CLOCK, _MASK, _TRACING, _STRUCK, _CALLS = 0, 8, 16, 32, 36, 40
+_COUNTDOWN, _CLOCK, _MASK, _ACTION, _TRACING, _STRUCK, _CALLS = 0, 8, 16, 20, 32, 36, 40
 
 
 class Kind(enum.Enum):
@@ -89,6 +89,13 @@ class Shim:
     def struck(self) -> int:
         """How many calls were hit since it was armed."""
         return self._get("I", _STRUCK)
+
+    def struck_dead(self) -> bool:
+        """Whether a call was hit that its process does not survive, though it may look alive a while. Told once."""
+        dead = self.struck > 0 and self._get("I", _ACTION) in (Action.KILL.value, Action.TEAR.value)
+        if dead:
+            self._put("I", _STRUCK, 0)
+        return dead
 
     @property
     def calls(self) -> Mapping[Kind, int]:

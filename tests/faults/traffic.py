@@ -66,15 +66,13 @@ class Traffic:
             thread.start()
 
     def stop(self, within: float, meanwhile: Callable[[], None]) -> None:
-        """No new items; wait until those under way are acknowledged, and do something again and again until then."""
+        """No new items; wait until those under way are acknowledged, and do `meanwhile` again and again."""
         self._stopping.set()
         end = time.monotonic() + within
-        for thread in self._threads:
-            while thread.is_alive() and time.monotonic() < end:
-                meanwhile()
-                thread.join(AGAIN_AFTER)
-            if thread.is_alive():
-                self.complaints.append(f"a submission was not answered within {within:.0f} s")
+        while (waiting := [thread for thread in self._threads if thread.is_alive()]) and time.monotonic() < end:
+            meanwhile()
+            waiting[0].join(AGAIN_AFTER)
+        self.complaints += [f"a submission was not answered within {within:.0f} s" for _ in waiting]
 
     def _submit(self) -> None:
         while not self._stopping.is_set():

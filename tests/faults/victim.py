@@ -79,6 +79,8 @@ class Victim:
         Raises DaemonFailed when it does not come back, which nobody but a person could help.
         """
         self.shim.disarm()
+        if self.shim.struck_dead():
+            self.kill()  # it dies anyway, but perhaps after it was looked at
         if not self.daemon.alive:
             self._note_end()
             self.start()
@@ -103,7 +105,7 @@ class Victim:
             seen = Footprint(time.monotonic(), resident(self.pid), descriptors(self.pid))
         except OSError:
             return  # it just ended
-        if seen.resident:  # else it did a moment ago, and nobody has waited for it yet
+        if seen.resident:  # a process that ended and is not reaped has none
             self.footprints.append(seen)
 
     def _note_end(self) -> int:
