@@ -170,11 +170,11 @@ class MsrpEndpoint:
         if isinstance(connection, MsrpConnection):
             connection.detach(session)
 
-    async def connect(self, session: MsrpSession) -> None:
+    async def connect(self, session: MsrpSession, *, foreign: bool = False) -> None:
         """Be the active side: bind the session to a connection to its peer, an open one if it fits.
 
-        Raises Unreachable; without `retry` when the peer is not who its session description says. Raises Withdrawn
-        when we are stopped.
+        A `foreign` peer leads us nowhere inside of this machine. Raises Unreachable; without `retry` when it does, or
+        when the peer is not who its session description says. Raises Withdrawn when we are stopped.
         """
         if self._stopped is not None:
             raise Withdrawn("the service is stopping")
@@ -183,7 +183,7 @@ class MsrpEndpoint:
         if session.relay is not None:
             session.relay.bind()
             return
-        way = self._outward.way(session.peer_path[0], bool(session.fingerprints), session.anchor)
+        way = self._outward.way(session.peer_path[0], bool(session.fingerprints), session.anchor, foreign=foreign)
         connection = self._outward.shared(way)
         if connection is None or not self._is_peer(session, connection):  # a certificate may be newer than a connection
             connection = await self._outward.connect(way)

@@ -20,6 +20,7 @@ from pushsvc.net.locate import MAX_ADDRESSES, Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.tls import Tls, fingerprint
 from pushsvc.net.tls_transport import TlsTransport
+from pushsvc.sip.inside import is_inside
 
 # A connection of ours, to be put on a transport: secure or not, and whom to tell when it is gone.
 Make = Callable[[bool, Callable[[], None]], MsrpConnection]
@@ -40,6 +41,8 @@ class Way:
     """The fingerprint of the certificate that we present: peers compare it, too."""
     alone: str = ""
     """Whose way this is, where it must not be shared."""
+    foreign: bool = False
+    """It was named from outside of this machine, and leads nowhere inside of it."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -68,7 +71,15 @@ class Outward:
         self._open: dict[Way, MsrpConnection] = {}
         self._opening: dict[Way, _Opening] = {}
 
-    def way(self, target: MsrpUri, announced: bool, anchor: tuple[str, int] | None = None, alone: str = "") -> Way:
+    def way(
+        self,
+        target: MsrpUri,
+        announced: bool,
+        anchor: tuple[str, int] | None = None,
+        alone: str = "",
+        *,
+        foreign: bool = False,
+    ) -> Way:
         """The way to this URI, by the address `anchor` if there is one; `alone` names who does not share it.
 
         Raises Unreachable when it leads nowhere.
@@ -78,7 +89,7 @@ class Outward:
         if not port:
             raise Unreachable("the peer's path has no port", retry=False)
         ours = fingerprint(self._tls.identity.der) if target.secure else b""
-        return Way(target.secure, host.lower(), port, name, announced, ours, alone)
+        return Way(target.secure, host.lower(), port, name, announced, ours, alone, foreign)
 
     def shared(self, way: Way) -> MsrpConnection | None:
         """The connection that goes this way already."""
@@ -149,6 +160,10 @@ class Outward:
     async def _connected(self, way: Way) -> MsrpConnection:
         """Over the first address of the host that lets us."""
         addresses = (await addresses_of(way.host, self._resolve))[:MAX_ADDRESSES]
+        if way.foreign:  # what a name leads to is known only here, and it may be another thing each time
+            addresses = [address for address in addresses if not is_inside(address)]
+            if not addresses:
+                raise Unreachable(f"{way} is inside of this machine, and was named from outside", retry=False)
         failure: ConnectError | Unreachable | None = None
         for address in addresses:
             try:

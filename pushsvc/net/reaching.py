@@ -19,8 +19,8 @@ from pushsvc.sip.codec import encode
 from pushsvc.sip.credentials import CHALLENGED, Attempt, Credentials
 from pushsvc.sip.headers import Via
 from pushsvc.sip.hop import Hop
+from pushsvc.sip.inside import is_inside
 from pushsvc.sip.message import Request, Response
-from pushsvc.sip.redirection import is_inside
 from pushsvc.sip.retry_after import retry_after_of
 from pushsvc.sip.transaction import Why
 from pushsvc.sip.uri import SipUri
@@ -94,9 +94,9 @@ class Reaching:
             # Whoever asked knows its nonce; another address of the same name may not.
             hops = [exchange.hop, *(hop for hop in hops if hop != exchange.hop)]
 
-    async def first(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
+    async def first(self, make: Make, next_hop: SipUri, *, foreign: bool) -> tuple[Request, Hop]:
         """A request that is not answered, for the first address alone. Raises Unreachable."""
-        hop = (await self._locator.locate(next_hop))[0]
+        hop = (await self._located(next_hop, foreign=foreign))[0]
         found = await anext(self._fitting(make, hop))
         if isinstance(found, Unreachable):
             raise found
@@ -110,7 +110,7 @@ class Reaching:
         if foreign:
             hops = [hop for hop in hops if not is_inside(hop.host)]
             if not hops:
-                raise Unreachable(f"we were sent on to {next_hop.host}, which is inside of this machine", retry=False)
+                raise Unreachable(f"{next_hop.host} is inside of this machine, and was named from outside", retry=False)
         return hops
 
     async def _answered(self, make: Make, hops: Sequence[Hop], provisional: Provisional | None) -> Exchange:

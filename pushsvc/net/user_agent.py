@@ -170,9 +170,12 @@ class UserAgent:
         """
         return self._streams.hold(hop)
 
-    async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
-        """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4)."""
-        request, hop = await self._reaching.first(make, next_hop)
+    async def acknowledge(self, make: Make, next_hop: SipUri, *, foreign: bool = False) -> tuple[Request, Hop]:
+        """Send an ACK for a 2xx, which is a request without a transaction (RFC 3261 §13.2.2.4).
+
+        `foreign` is that of `request`. Raises Unreachable.
+        """
+        request, hop = await self._reaching.first(make, next_hop, foreign=foreign)
         self.transmit(request, hop)
         return request, hop
 
@@ -186,6 +189,10 @@ class UserAgent:
         socket = self._socket(hop)
         if socket is None or not socket.transmit(octets, hop):
             self.unsent(message, Unreachable(f"{hop} cannot be reached"))
+
+    def hop_of(self, request: Request) -> Hop | None:
+        """Where this request of ours went; None: its transaction is over."""
+        return self._layer.hop_of(request)
 
     # -- requests of others
 

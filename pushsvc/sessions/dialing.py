@@ -20,6 +20,7 @@ from pushsvc.sessions.session import Session
 from pushsvc.sessions.standing import Standing
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.headers import Via
+from pushsvc.sip.inside import is_foreign
 from pushsvc.sip.message import Request
 from pushsvc.sip.redirection import Target
 from pushsvc.sip.session_timer import SHORTEST, SessionTimer, min_se_of
@@ -146,7 +147,7 @@ class Dialing:
 
     def _made(self, offer: sdp.Description, exchange: Exchange) -> Session:
         try:
-            dialog = Dialog.from_answer(exchange.request, exchange.response)
+            dialog = Dialog.from_answer(exchange.request, exchange.response, foreign=is_foreign(exchange.hop))
         except BadMessage as error:
             raise Unreachable(f"the answer cannot be used: {error.reason}", retry=False) from error
         standing = Standing(

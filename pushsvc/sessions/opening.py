@@ -16,6 +16,7 @@ from pushsvc.sessions.standing import Standing
 from pushsvc.sessions.take import decision_for, line_for
 from pushsvc.sip.dialog import Dialog
 from pushsvc.sip.hop import Hop
+from pushsvc.sip.inside import is_foreign
 from pushsvc.sip.message import Request, reply_to
 from pushsvc.sip.session_timer import SessionTimer
 from pushsvc.sip.uri import SipUri
@@ -54,7 +55,7 @@ class Opening:
         # Made at once: what cannot be a dialog is refused before anybody is asked.
         user, secure = (request.uri.user, request.uri.secure) if isinstance(request.uri, SipUri) else (None, False)
         contact = floors.agent.places.answering(user, source, secure=secure)
-        self._dialog = Dialog.from_invite(request, self._tag, contact)
+        self._dialog = Dialog.from_invite(request, self._tag, contact, foreign=is_foreign(source))
         lines = sdp.media(self._offer, cema=floors.cema)
         self.invitation = Invitation(
             floors, self._request, lines, (self._request, source), self._dialog, self._accepted, over, offer.icons

@@ -77,7 +77,7 @@ class OwnRequests:
         acknowledging.won(response)
         dialog, credentials = self._standing.dialog, self._standing.credentials.of_invite(number)
         ack, hop = await self._floors.agent.acknowledge(
-            lambda via: dialog.ack(number, via, credentials), dialog.next_hop_uri()
+            lambda via: dialog.ack(number, via, credentials), dialog.next_hop_uri(), foreign=dialog.foreign
         )
         acknowledging.acknowledged(ack, hop)
 
@@ -111,7 +111,8 @@ class OwnRequests:
     async def _ask(self, method: str, fields: Fields, body: bytes) -> Exchange:
         standing = self._standing
         number = standing.next_number()
-        next_hop = standing.dialog.next_hop_uri()
+        next_hop, foreign = standing.dialog.next_hop_uri(), standing.dialog.foreign
+        credentials, next_number = standing.credentials, standing.next_number
 
         def make(via: Via) -> Request:  # the same number over every hop that is tried
             before = attrs.evolve(standing.dialog, local_cseq=number - 1)
@@ -119,5 +120,5 @@ class OwnRequests:
 
         if method == "INVITE":
             patience = self._patience
-            return await invite(self._floors, make, next_hop, patience, standing.credentials, standing.next_number)
-        return await self._floors.agent.request(make, next_hop, None, standing.credentials, standing.next_number)
+            return await invite(self._floors, make, next_hop, patience, credentials, next_number, foreign=foreign)
+        return await self._floors.agent.request(make, next_hop, None, credentials, next_number, foreign=foreign)

@@ -70,7 +70,16 @@ class Session:
         )
         wish = self._parting.wish
         self._errands = Errands(wish)
-        self._plane = UserPlane(floors, lines, self._life.opened, self._lost, wish, self._parting.done, self._moved)
+        self._plane = UserPlane(
+            floors,
+            lines,
+            self._life.opened,
+            self._lost,
+            wish,
+            self._parting.done,
+            self._moved,
+            foreign=standing.dialog.foreign,
+        )
         self._requests = OwnRequests(floors, standing, self._refreshed, self._crossed, patience)
         self._own = OwnOffers(floors, standing, self._plane, self._requests, self._errands)
         self._offers = PeerOffers(self, floors, standing, self._plane, self._own, asker)

@@ -11,6 +11,7 @@ from pushsvc.net.user_agent import UserAgent
 from pushsvc.sessions.repeats import Acknowledging
 from pushsvc.sip.credentials import credentials_of
 from pushsvc.sip.dialog import Dialog, DialogId, dialog_id
+from pushsvc.sip.inside import is_foreign
 from pushsvc.sip.message import Request, Response
 
 MAX_AT_ONCE = 100  # who makes up answers to our INVITEs shall not have us call the whole world
@@ -42,12 +43,16 @@ class Unwanted:
         acknowledging = self._ending[dialog_id(response)] = Acknowledging(agent)
         acknowledging.won(response)
         try:
-            dialog = Dialog.from_answer(invite, response)
-            credentials = credentials_of(invite)
+            hop = agent.hop_of(invite)
+            foreign = hop is None or is_foreign(hop)
+            dialog = Dialog.from_answer(invite, response, foreign=foreign)
+            next_hop, credentials = dialog.next_hop_uri(), credentials_of(invite)
             acknowledging.acknowledged(
-                *await agent.acknowledge(lambda via: dialog.ack(number, via, credentials), dialog.next_hop_uri())
+                *await agent.acknowledge(lambda via: dialog.ack(number, via, credentials), next_hop, foreign=foreign)
             )
-            await agent.request(lambda via: dialog.request("BYE", via)[0], dialog.next_hop_uri())
+            await agent.request(
+                lambda via: dialog.request("BYE", via)[0], next_hop, credentials=agent.credentials(), foreign=foreign
+            )
         except (BadMessage, DeliveryError) as error:
             self.log.info("an unwanted session was not ended: {reason}", reason=error.reason, call_id=invite.call_id)
         finally:

@@ -21,7 +21,7 @@ class UserPlane:
     `carried()` is told when a connection carries one of the lines, `lost(line, error)` when the peer of one went
     silent, sends what is too much or cannot be kept, or turned out to be somebody else, `dead(why)` when there is none
     that a connection carries, for too long, `done()` when the content of a line has come to its end, `moved()` when our
-    relay leads to one by another path.
+    relay leads to one by another path. `foreign` is that of the dialog.
     """
 
     def __init__(
@@ -33,6 +33,8 @@ class UserPlane:
         dead: Callable[[str], None],
         done: Callable[[], None] = lambda: None,
         moved: Callable[[], None] = lambda: None,
+        *,
+        foreign: bool = False,
     ) -> None:
         self.lines: list[Line] = []
         self._floors = floors
@@ -41,6 +43,7 @@ class UserPlane:
         self._tell_dead = dead
         self._tell_done = done
         self._tell_moved = moved
+        self._foreign = foreign
         self._unconnected = Alarm(floors.clock, self._look)
         for index, line in enumerate(lines):
             self.put(index, line)
@@ -113,7 +116,7 @@ class UserPlane:
             if line.impostor is not None:  # it was here before the answer
                 raise line.impostor
             if sdp.offerer_connects(line.view.setup, view.setup):
-                await self._floors.msrp.connect(msrp)
+                await self._floors.msrp.connect(msrp, foreign=self._foreign)
             else:
                 await self._bound(line, msrp)
 
@@ -122,7 +125,7 @@ class UserPlane:
         for line in lines:
             msrp = line.msrp
             if msrp is not None and msrp.link is None:
-                await self._floors.msrp.connect(msrp)
+                await self._floors.msrp.connect(msrp, foreign=self._foreign)
                 msrp.greet()
 
     # -- ours

@@ -8,6 +8,7 @@ import attrs
 
 from pushsvc.errors import BadMessage
 from pushsvc.sip.headers import Address, CSeq, Field, Headers, Via
+from pushsvc.sip.inside import leads_inside
 from pushsvc.sip.message import Core, Message, Request, Response
 from pushsvc.sip.uri import SipUri, Uri
 
@@ -33,7 +34,8 @@ class Dialog:
 
     `target` is where the peer is (the seed's Session Identity), `contact` where it finds us, `route_set` the proxies
     on the way in the order we pass them. `secure`: made by a `sips:` request over TLS, to stay on TLS
-    (RFC 3261 §12.1.1).
+    (RFC 3261 §12.1.1). `foreign`: the peer, or the proxy before it, is another machine, and leads us nowhere inside of
+    this one.
     """
 
     call_id: str
@@ -46,12 +48,14 @@ class Dialog:
     route_set: tuple[Address, ...] = ()
     secure: bool = False
     we_called: bool = True
+    foreign: bool = False
 
     @classmethod
-    def from_invite(cls, request: Request, our_tag: str, contact: SipUri) -> Dialog:
+    def from_invite(cls, request: Request, our_tag: str, contact: SipUri, *, foreign: bool = False) -> Dialog:
         """The dialog that our answer to an INVITE makes, with our tag and Contact in it (RFC 3261 §12.1.1).
 
-        Raises BadMessage (400) without a usable Contact, or for a Record-Route that cannot be followed.
+        Raises BadMessage: 400 without a usable Contact, or for a Record-Route that cannot be followed; 403 where a
+        `foreign` peer leads us inside.
         """
         return cls(
             call_id=request.call_id,
@@ -63,14 +67,16 @@ class Dialog:
             route_set=_routes(request.headers),
             secure=isinstance(request.uri, SipUri) and request.uri.secure and request.via.transport == "TLS",
             we_called=False,
-        )
+            foreign=foreign,
+        )._checked()
 
     @classmethod
-    def from_answer(cls, invite: Request, response: Response) -> Dialog:
+    def from_answer(cls, invite: Request, response: Response, *, foreign: bool = False) -> Dialog:
         """The dialog that a response to our INVITE makes (RFC 3261 §12.1.2).
 
         A 2xx without Contact is wrong but makes a dialog all the same, which has to be acknowledged and ended: its
-        target is then the INVITE's. Raises BadMessage for a Contact or Record-Route that cannot be followed.
+        target is then the INVITE's. Raises BadMessage for a Contact or Record-Route that cannot be followed, or leads
+        inside where it may not.
         """
         theirs = response.contact
         return cls(
@@ -82,7 +88,8 @@ class Dialog:
             local_cseq=invite.cseq.number,
             route_set=_routes(response.headers)[::-1],
             secure=isinstance(invite.uri, SipUri) and invite.uri.secure and invite.via.transport == "TLS",
-        )
+            foreign=foreign,
+        )._checked()
 
     @property
     def local_tag(self) -> str | None:
@@ -115,7 +122,7 @@ class Dialog:
         """The dialog after a request of the peer.
 
         Raises BadMessage: 481 when the request belongs to no such dialog, 500 when it is older than one we had
-        (RFC 3261 §12.2.2), 400 for a Contact that cannot be followed.
+        (RFC 3261 §12.2.2), 400 for a Contact that cannot be followed, 403 for one that leads inside where it may not.
         """
         if dialog_id(request) != self.id:
             raise BadMessage("no such dialog", 481)
@@ -137,7 +144,13 @@ class Dialog:
     def _refreshed(self, arrived: Message, method: str) -> Dialog:
         if method not in _TARGET_REFRESH or arrived.contact is None:
             return self
-        return attrs.evolve(self, target=_target(arrived.contact))
+        return attrs.evolve(self, target=_target(arrived.contact))._checked()
+
+    def _checked(self) -> Dialog:
+        """This dialog, unless it leads where its peer may not lead us."""
+        if self.foreign and leads_inside(self.next_hop_uri()):
+            raise BadMessage(f"{self.next_hop_uri().host} is inside of this machine, and was named from outside", 403)
+        return self
 
     def _made(self, method: str, number: int, via: Via, headers: Iterable[Field], body: bytes) -> Request:
         uri, routes = self._way()

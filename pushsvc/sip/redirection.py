@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 import attrs
@@ -10,6 +9,7 @@ import attrs
 from pushsvc.errors import BadMessage
 from pushsvc.sip.headers import Address
 from pushsvc.sip.hop import Hop
+from pushsvc.sip.inside import is_foreign, leads_inside
 from pushsvc.sip.message import Response
 from pushsvc.sip.uri import SipUri
 
@@ -48,14 +48,13 @@ class Targets:
         for q, uri in found:
             if len(self._known) <= MAX_TARGETS and not any(uri.equivalent(known) for known in self._known):
                 self._known.append(uri)
-                self._left.append((q, Target(uri, foreign=not is_inside(source.host))))
+                self._left.append((q, Target(uri, foreign=is_foreign(source))))
         self._left.sort(key=lambda each: -each[0])
         return None if self._left else "it sends us to nowhere else that we can go to"
 
     def _is_fit(self, uri: SipUri, source: Hop) -> bool:
         """Nobody takes us off TLS, or has us speak to this machine's own services from outside of it."""
-        hosts = (uri.host, uri.parameter("maddr") or "")
-        return uri.secure >= self._secure and (is_inside(source.host) or not any(map(is_inside, hosts)))
+        return uri.secure >= self._secure and not (is_foreign(source) and leads_inside(uri))
 
 
 def _contacts(response: Response) -> list[tuple[float, SipUri]]:
@@ -70,14 +69,3 @@ def _contacts(response: Response) -> list[tuple[float, SipUri]]:
             q = contact.parameter("q")
             found.append((1.0 if q is None else float(q) if _q(q) else 0.0, contact.uri.as_target()))
     return found
-
-
-def is_inside(host: str) -> bool:
-    """Whether this is the machine itself or its own link, and no place in a network. Other names are not looked up."""
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    return address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast

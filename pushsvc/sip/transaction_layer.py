@@ -137,6 +137,11 @@ class TransactionLayer:
         server = self._servers.get(_server_key(cancel, "INVITE"))
         return server.request if isinstance(server, InviteServer) else None
 
+    def hop_of(self, request: Request) -> Hop | None:
+        """Where this request of ours went; None: its transaction is over."""
+        client = self._clients.get(_client_key(request, request.method))
+        return None if client is None else client.hop
+
     @property
     def deadline(self) -> float | None:
         return self._deadlines.deadline

@@ -206,10 +206,10 @@ class OneDoesIt(AnchoringTest):
         self.ended(session)
 
     def once_asked_again(self, connect: Callable[..., Any]) -> Callable[..., Any]:
-        async def connect_later(session: object) -> None:
+        async def connect_later(session: object, *, foreign: bool) -> None:
             while len(self.offers()) < 2:
                 await self.wait(0.1)
-            await connect(session)
+            await connect(session, foreign=foreign)
 
         return connect_later
 
@@ -255,9 +255,9 @@ class OneDoesIt(AnchoringTest):
             self.ended(session)
 
     def after_a_second(self, connect: Callable[..., Any]) -> Callable[..., Any]:
-        async def connect_later(session: object) -> None:
+        async def connect_later(session: object, *, foreign: bool) -> None:
             await self.wait(1.0)
-            await connect(session)
+            await connect(session, foreign=foreign)
 
         return connect_later
 

@@ -92,7 +92,7 @@ class Pushes(PushCase):
             result = self.push(self.sender.job(b"Gate 3 is open", to=TO_ELSEWHERE, mode=mode))
             assert isinstance(result.failure, Unreachable)
             self.assertEqual((len(requests), result.failure.retry), (1, False))
-            self.assertRegex(result.failure.reason, "sent on to inside.example.com")
+            self.assertRegex(result.failure.reason, "inside.example.com is inside of this machine")
             self.assert_nothing_left()
 
     def test_a_target_that_cannot_be_reached_is_passed_over(self) -> None:

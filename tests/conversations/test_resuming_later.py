@@ -12,7 +12,7 @@ from pushsvc.sender.job import AttemptResult, FileState, Job
 from tests.conversations.resume_case import CHUNK, CONTENT, ResumeCase
 
 
-async def _cannot(session: MsrpSession) -> None:
+async def _cannot(session: MsrpSession, *, foreign: bool) -> None:
     raise Unreachable("no route")
 
 

@@ -215,5 +215,5 @@ class Early(SetupTest):
         self.assert_nothing_left()
 
 
-async def _never(session: object) -> None:
+async def _never(session: object, *, foreign: bool) -> None:
     await Deferred()

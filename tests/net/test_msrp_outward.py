@@ -133,6 +133,26 @@ class Opening(OutwardTest):
         self.assertIs(self.outward.shared(self.outward.way(uri, announced=False)), None)
         self.assert_nothing_left()
 
+    def test_nobody_outside_names_a_place_inside(self) -> None:
+        """SECURITY 2: not as an address, not by c= and m= (RFC 6714), not by a name; who is inside may."""
+        self.resolve = lambda host: succeed(["127.0.0.1", "::1"] if host == "bob.example.com" else [])
+        self.outward = Outward(self.host, self.tls, self.resolve, TIMEOUT, self.make)
+        plain = MsrpUri.parse(f"msrp://{BOB}:{PORT}/b;tcp")
+        ways = [
+            (MsrpUri.parse(f"msrp://{host}:{PORT}/b;tcp"), None)
+            for host in ("127.0.0.1", "[::1]", "169.254.169.254", "[fe80::1]", "0.0.0.0", "[::]", "bob.example.com")
+        ]
+        for uri, anchor in [*ways, (plain, ("127.0.0.1", PORT))]:
+            way = self.outward.way(uri, False, anchor, foreign=True)
+            with self.assertRaisesRegex(Unreachable, "is inside of this machine, and was named from outside") as raised:
+                self.network.run(self.connect(way))
+            self.assertFalse(raised.exception.retry)
+        self.peer("127.0.0.1")
+        connection = self.network.run(self.connect(self.outward.way(ways[0][0], announced=False)))
+        self.assertIs(self.outward.shared(self.outward.way(ways[0][0], announced=False, foreign=True)), None)
+        self.assertEqual(connection.peer, f"tcp:127.0.0.1:{PORT}")
+        self.assert_nothing_left()
+
     def serve(self, identity: Identity, address: str = BOB) -> None:
         host = self.network.host(address)
         host.listenTCP(PORT, Tls(identity).server(Factory.forProtocol(Protocol)))

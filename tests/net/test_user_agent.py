@@ -143,6 +143,14 @@ class Answering(AgentTest):
         self.assertEqual(self.peer.came, [encode(ack)] * 2)
         self.assert_nothing_left(seconds=0)
 
+    def test_an_ack_goes_nowhere_inside_for_somebody_outside(self) -> None:
+        """SECURITY 2: what its target's name leads to is known only here."""
+        for host in ("127.0.0.1", "inside.example.com"):
+            acked = Deferred.fromCoroutine(
+                self.alice.agent.acknowledge(Side.make("ACK"), SipUri.parse(f"sip:carol@{host}"), foreign=True)
+            )
+            self.assertFalse(self.failureResultOf(acked, Unreachable).value.retry)
+
     def test_a_2xx_of_a_forgotten_invite_is_told_without_it(self) -> None:
         """[D-SIP-11] It comes minutes later, from a branch that rang."""
         invite = make_request("INVITE", via=f"SIP/2.0/UDP {ALICE};branch=z9hG4bKold")

@@ -98,7 +98,7 @@ class SeveralAddresses(AgentTest):
         """[D-SIP-10] Its own DNS may give any name an address in here, and another one each time."""
         bob = Side(self.network, BOB)
         bob.answering(200)
-        with self.assertRaisesRegex(Unreachable, "sent on to inside.example.com, which is inside") as caught:
+        with self.assertRaisesRegex(Unreachable, "inside.example.com is inside of this machine") as caught:
             self.result(self.alice.ask(to="sip:bob@inside.example.com", foreign=True))
         self.assertFalse(caught.exception.retry)
         self.assertEqual(self.alice.notes.lines, [])

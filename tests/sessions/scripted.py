@@ -30,6 +30,7 @@ class ScriptedAgent:
         self.foreign: list[bool] = []
         self.withdrawn: list[Request] = []
         self.limited = False
+        self.hop: Hop | None = HOP
         self._waiting: list[tuple[Request, Deferred[Response], Any]] = []
         self._count = 0
         self.places = Places(CountedTokens("p"), "192.0.2.10", lambda hop: None)
@@ -53,8 +54,12 @@ class ScriptedAgent:
         self._waiting.append((request, answered, provisional))
         return Exchange(request, HOP, await answered)
 
-    async def acknowledge(self, make: Make, next_hop: SipUri) -> tuple[Request, Hop]:
+    async def acknowledge(self, make: Make, next_hop: SipUri, *, foreign: bool = False) -> tuple[Request, Hop]:
+        self.foreign.append(foreign)
         return self._made(make, next_hop), HOP
+
+    def hop_of(self, request: Request) -> Hop | None:
+        return self.hop
 
     def transmit(self, message: Message, hop: Hop) -> None:
         self.sent.append(message)

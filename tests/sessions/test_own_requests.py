@@ -56,7 +56,7 @@ class Requests(SynchronousTestCase):
         """A request that was too large for one transport is still the same request."""
         made: list[Any] = []
 
-        async def twice(make: Any, *others: Any) -> Any:
+        async def twice(make: Any, *others: Any, foreign: bool) -> Any:
             for name in ("TCP", "UDP"):
                 made.append(make(Via(name, "h", 5060, (("branch", f"z9hG4bK{name}"),))))
             raise Unreachable("broken wire")

@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import TimedOut
 from pushsvc.sessions.unwanted import MAX_AT_ONCE, Unwanted
-from tests.sessions.scripted import ScriptedAgent
+from pushsvc.sip.hop import Hop
+from tests.sessions.scripted import HOP, ScriptedAgent
 from tests.sessions.values import BOB, accepted, invite
 
 
@@ -53,6 +54,18 @@ class TurnedAway(SynchronousTestCase):
         self.unwanted.answered(response, self.invite)
         self.assertEqual(self.agent.sent, [])
         self.assertFalse(self.unwanted.repeated(response))
+
+    def test_who_answers_leads_us_nowhere_inside(self) -> None:
+        """SECURITY 2: made-up answers would have us call services of our own machine. Who is on it may."""
+        response = self.response()
+        response = response.evolve(headers=response.headers.replaced("Contact", "<sip:bob@127.0.0.1>"))
+        for hop in (None, HOP):
+            self.agent.hop = hop
+            self.unwanted.answered(response, self.invite)
+            self.assertEqual(self.agent.sent, [])
+        self.agent.hop = Hop("udp", "127.0.0.1", 5060)
+        self.unwanted.answered(response, self.invite)
+        self.assertEqual((self.agent.methods(), self.agent.foreign), (["ACK", "BYE"], [False, False]))
 
     def test_answers_without_end(self) -> None:
         """Whoever makes them up shall not have us call the whole world."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
 from pushsvc.errors import Refused, TimedOut, Unreachable
+from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.sessions.line import Line
 from pushsvc.sessions.user_plane import UserPlane
@@ -63,6 +64,17 @@ class Planes(SynchronousTestCase):
         self.network.run(self.carry(False, True, False))
         self.assertEqual([line.is_open for line in self.plane.lines], [False, True, False])
         self.assertEqual((self.heard, self.alice.msrp.sessions), (["carried"], 1))
+
+    def test_a_peer_outside_leads_us_nowhere_inside(self) -> None:
+        """SECURITY 2: its path is that of a service of our own machine."""
+        (line, *_) = self.plane.lines
+        plane = UserPlane(self.alice.floors, [line], lambda: None, lambda *_: None, lambda why: None, foreign=True)
+        assert line.msrp is not None
+        line.msrp.peer_path = (MsrpUri.parse("msrps://127.0.0.1:2855/x;tcp"),)
+        passive = sdp.media(offer("a", setup="passive"))
+        for carried in (plane.carry([line], passive), plane.reach([line])):
+            error = self.failureResultOf(Deferred.fromCoroutine(carried), Unreachable).value
+            self.assertEqual(error.reason, "127.0.0.1:2855 is inside of this machine, and was named from outside")
 
     def test_a_peer_that_wants_to_connect_has_to_come_in_time(self) -> None:
         carrying = self.carry(setup="active")

@@ -45,6 +45,39 @@ def inside(method: str = "BYE", cseq: int = 2, **overrides: object) -> Request:
     return make_request(method, cseq=cseq, **overrides)
 
 
+class LedInside(SynchronousTestCase):
+    """SECURITY 2: who is outside of this machine leads no request of ours inside of it."""
+
+    def test_by_contact_or_by_the_first_proxy(self) -> None:
+        """403; what comes after a proxy is that one's business, and who is inside may."""
+        proxy = [("Record-Route", "<sip:127.0.0.1;lr>")]
+        harmless = [("Record-Route", "<sip:192.0.2.9;lr>")]
+        cases = (("<sip:a@127.0.0.1>", [], 403), ("<sip:a@h;maddr=[::1]>", [], 403), ("<sip:a@h>", proxy, 403),
+                 ("<sip:a@169.254.169.254>", [], 403), ("<sip:a@10.0.0.1>", [], 0),
+                 ("<sip:a@localhost>", harmless, 0))  # fmt: skip
+        for contact, headers, status in cases:
+            invite = make_invite(contact=contact, headers=headers)
+            answer = make_response(make_invite(), contact=contact, headers=headers)
+            for make in (
+                lambda foreign, invite=invite: Dialog.from_invite(invite, "b1", OURS, foreign=foreign),
+                lambda foreign, answer=answer: Dialog.from_answer(make_invite(), answer, foreign=foreign),
+            ):
+                make(False)
+                if status:
+                    self.assertEqual(self.assertRaises(BadMessage, make, True).status, status)
+                else:
+                    self.assertTrue(make(True).foreign)
+
+    def test_later_as_well(self) -> None:
+        """A re-INVITE of the peer is refused, its 2xx moves nothing."""
+        dialog = attrs.evolve(make_called(), foreign=True)
+        moving = inside("INVITE", contact="<sip:a@[::1]>")
+        self.assertEqual(self.assertRaises(BadMessage, dialog.accepts, moving).status, 403)
+        asked, _ = dialog.request("INVITE", VIA)
+        answer = make_response(asked, contact="<sip:a@localhost>")
+        self.assertRaises(BadMessage, dialog.retargeted, answer)
+
+
 class RecordedTests(SynchronousTestCase):
     """The messages of the specification, octet by octet."""
 
