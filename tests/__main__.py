@@ -1,7 +1,8 @@
 """Runs the tests by trial and ends with one plain line of counts: `python -m tests [NAME...]`.
 
 Exit 0 means that tests ran and all of them passed. Where `CI` is `true` a skipped test has not passed; in a run of
-everything, nor has one that claims a requirement. A run of everything is kept for docs/conformance.md.
+everything, nor has one that claims a requirement. A run of everything uses all processors (tests/lanes.py), and is kept
+for docs/conformance.md.
 """
 
 from __future__ import annotations
@@ -9,37 +10,37 @@ from __future__ import annotations
 import os
 import sys
 
-from twisted.trial.reporter import Reporter
-from twisted.trial.runner import TestLoader, TrialRunner
+from twisted.trial.runner import TestLoader
 
 from tests.conformance.report import claims
-from tests.conformance.results import Recording, digest, keep, unproved
+from tests.conformance.results import digest, keep, unproved
+from tests.lanes import MAX_LANES, Ran, run, run_all
 
 
-def closing_line(result: Reporter, strict: bool) -> tuple[str, bool]:
+def closing_line(ran: Ran, strict: bool) -> tuple[str, bool]:
     """The counts as `N passed, N failed`, and whether this was a success."""
-    passed = result.successes + len(result.expectedFailures)
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    skipped = len(result.skips)
+    failed, skipped = ran.failed, len(ran.skipped)
     if strict:
         failed, skipped = failed + skipped, 0
-    line = f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
-    return line, passed > 0 and failed == 0
+    line = f"{ran.passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+    return line, ran.passed > 0 and failed == 0
 
 
 def main(names: list[str]) -> int:
     """Run what `names` name (all tests when empty); 0 for success, else 1."""
     strict = os.environ.get("CI") == "true"
     source = digest()
-    runner = TrialRunner(Recording, stream=sys.stdout)
-    result = runner.run(TestLoader().loadByNames(names or ["tests"], recurse=True))
-    line, success = closing_line(result, strict)
+    if names:
+        ran = run(TestLoader().loadByNames(names, recurse=True))
+    else:
+        ran = run_all(min(len(os.sched_getaffinity(0)), MAX_LANES))
+    line, success = closing_line(ran, strict)
     if strict:
-        for test, reason in result.skips:
-            sys.stdout.write(f"skipped, and that fails here: {test.id()}: {reason}\n")
-    if not names and not result.shouldStop:
-        keep(result.results, source)
-        for identifier, outcome in unproved(claims(), result.results).items():
+        for test, reason in ran.skipped:
+            sys.stdout.write(f"skipped, and that fails here: {test}: {reason}\n")
+    if not names and ran.whole:
+        keep(ran.results, source)
+        for identifier, outcome in unproved(claims(), ran.results).items():
             success = False
             sys.stdout.write(f"{identifier} is not proved: {outcome}\n")
     sys.stdout.write(f"{line}\n")

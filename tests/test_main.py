@@ -7,12 +7,13 @@ from twisted.trial.reporter import Reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.__main__ import closing_line
+from tests.lanes import Ran
 
 
 class ClosingLine(SynchronousTestCase):
     """A green run must mean that tests ran, all of them, and passed."""
 
-    def result(self, passed: int = 0, skipped: int = 0, failed: int = 0, broken: int = 0) -> Reporter:
+    def result(self, passed: int = 0, skipped: int = 0, failed: int = 0, broken: int = 0) -> Ran:
         result = Reporter()
         for _ in range(passed):
             result.addSuccess(self)
@@ -22,7 +23,7 @@ class ClosingLine(SynchronousTestCase):
             result.addFailure(self, Failure(AssertionError()))
         for _ in range(broken):
             result.addError(self, Failure(ImportError()))
-        return result
+        return Ran.of(result)
 
     def test_success(self) -> None:
         """The usual line."""
