@@ -37,3 +37,28 @@ class Admission:
         self._inside[source] -= 1
         if self._inside[source] <= 0:
             del self._inside[source]
+
+
+class Guest:
+    """One connection that was admitted. It does not count while it is known, and is one of the strangers else."""
+
+    def __init__(self, admission: Admission, host: str) -> None:
+        self._admission = admission
+        self._host = host
+        self._counted = True
+
+    def is_known(self) -> None:
+        """It has something to do here, which has limits of its own."""
+        if self._counted:
+            self._counted = False
+            self._admission.left(self._host)
+
+    def is_stranger(self) -> bool:
+        """It has nothing to do here any more: whether it may stay all the same."""
+        if not self._counted:
+            self._counted = self._admission.admit(self._host)
+        return self._counted
+
+    def left(self) -> None:
+        """It is gone."""
+        self.is_known()

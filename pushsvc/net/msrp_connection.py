@@ -54,6 +54,12 @@ class Endpoint(Protocol):
     def relayed(self, session_id: str) -> MsrpSession | None:
         """The session of this id, if its peer is behind a relay, which may come from elsewhere."""
 
+    def is_used(self, connection: MsrpConnection) -> None:
+        """The connection, which carried no session, carries one."""
+
+    def may_idle(self, connection: MsrpConnection) -> bool:
+        """Whether the connection may stay, which carries no session any more."""
+
     def connection_lost(self, connection: MsrpConnection) -> None:
         """The connection is gone."""
 
@@ -105,6 +111,8 @@ class MsrpConnection(StreamProtocol):
 
     def carry(self, session: MsrpSession) -> None:
         """Stay open for this session, which has not begun."""
+        if not self._sessions:
+            self._endpoint.is_used(self)
         self._sessions[session.id] = session
         self._life.idle.clear()
 
@@ -122,8 +130,12 @@ class MsrpConnection(StreamProtocol):
         self._hearing.forget(session)
         if session in self._to_send:
             self._to_send.remove(session)
-        if not self._sessions and not self.closing:
+        if self._sessions or self.closing:
+            return
+        if self._endpoint.may_idle(self):
             self._life.idle.after(self._endpoint.idle_timeout)
+        else:
+            self.close()
 
     def has_content(self, session: MsrpSession) -> None:
         if session not in self._to_send:

@@ -15,7 +15,7 @@ from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Send
 from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri, hosts_differ
-from pushsvc.net.admission import Admission
+from pushsvc.net.admission import Admission, Guest
 from pushsvc.net.locate import Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_outward import Outward
@@ -67,6 +67,7 @@ class MsrpEndpoint:
         self._resolve = resolve
         self._sessions: dict[str, MsrpSession] = {}
         self._connections: dict[MsrpConnection, Callable[[], None]] = {}
+        self._guests: dict[MsrpConnection, Guest] = {}
         self._outward = Outward(reactor, tls, resolve, settings.connect_timeout, self.make_connection)
         relay = settings.relay
         self._relay = None if relay is None else RelayClient(relay, self._outward, lookup, tokens, reactor)
@@ -236,6 +237,16 @@ class MsrpEndpoint:
         session = self._sessions.get(session_id)
         return session if session is not None and len(session.peer_path) > 1 else None
 
+    def is_used(self, connection: MsrpConnection) -> None:
+        """It carries a session. Sessions have limits of their own, so it is none of the strangers any more."""
+        if guest := self._guests.get(connection):
+            guest.is_known()
+
+    def may_idle(self, connection: MsrpConnection) -> bool:
+        """Whether a connection that carries no session any more may stay open: as long as its source has a place."""
+        guest = self._guests.get(connection)
+        return guest is None or guest.is_stranger()
+
     def connection_lost(self, connection: MsrpConnection) -> None:
         leave = self._connections.pop(connection)
         leave()
@@ -246,6 +257,17 @@ class MsrpEndpoint:
         """A connection of ours, to be put on a transport; `leave` is called when it is gone."""
         connection = MsrpConnection(self, self._reactor, self._observer, secure=secure)
         self._connections[connection] = leave
+        return connection
+
+    def receive_guest(self, secure: bool, guest: Guest) -> MsrpConnection:
+        """A connection for one that came in."""
+
+        def leave() -> None:
+            del self._guests[connection]
+            guest.left()
+
+        connection = self.make_connection(secure, leave)
+        self._guests[connection] = guest
         return connection
 
     # -- ours
@@ -301,6 +323,6 @@ class _Inward(Factory):
         host = getattr(addr, "host", "")
         if not self._admission.admit(host):
             return None
-        connection = self._endpoint.make_connection(self._secure, lambda: self._admission.left(host))
+        connection = self._endpoint.receive_guest(self._secure, Guest(self._admission, host))
         connection.ready.addErrback(lambda _: None)  # nobody waits for one that comes in
         return connection

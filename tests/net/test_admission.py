@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.net.admission import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_SOURCE, Admission
+from pushsvc.net.admission import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_SOURCE, Admission, Guest
 
 
 class OneSource(SynchronousTestCase):
@@ -58,6 +58,39 @@ class OneSource(SynchronousTestCase):
     def test_a_link_local_address_has_a_zone(self) -> None:
         """As Twisted gives it."""
         self.assertTrue(Admission().admit("fe80::1%eth0"))
+
+
+class Guests(SynchronousTestCase):
+    """Those that are admitted, and turn out to have something to do here."""
+
+    def guest(self, admission: Admission) -> Guest:
+        self.assertTrue(admission.admit("192.0.2.1"))
+        return Guest(admission, "192.0.2.1")
+
+    def test_a_known_one_leaves_its_place_to_others(self) -> None:
+        """Once, however often it is said."""
+        admission = Admission(most_per_source=1)
+        guest = self.guest(admission)
+        guest.is_known()
+        guest.is_known()
+        other = self.guest(admission)
+        guest.left()
+        self.assertEqual(admission.inside, 1)
+        other.left()
+        self.assertEqual(admission.inside, 0)
+
+    def test_it_comes_back_if_there_is_a_place(self) -> None:
+        """And is not counted if there is none: it leaves then."""
+        admission = Admission(most_per_source=1)
+        guest = self.guest(admission)
+        guest.is_known()
+        other = self.guest(admission)
+        self.assertFalse(guest.is_stranger())
+        other.left()
+        self.assertTrue(guest.is_stranger())
+        self.assertTrue(guest.is_stranger())
+        guest.left()
+        self.assertEqual(admission.inside, 0)
 
 
 class AllSources(SynchronousTestCase):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri
 from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE
+from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
+from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.tls import fingerprint
 from tests.identities import identity_of
-from tests.net.msrp_sides import ALICE, ALICE_6, BOB, CAROL, PORT, MsrpTest, Octets, Shelf, Side
+from tests.net.msrp_sides import ALICE, ALICE_6, BOB, CAROL, PORT, MsrpTest, Notes, Octets, Shelf, Side
 from tests.sim import Network
+from tests.tokens import CountedTokens
 from tests.wires import Calling, Wire
 
 NOTE = Octets(b"Maintenance tonight.")
@@ -168,6 +171,35 @@ class Admitted(MsrpTest):
                 wire.transport.abortConnection()
             self.network.settle(1)
             self.assertEqual(self.bob.endpoint.connections, 0)
+
+    def carrying(self, count: int) -> list[tuple[MsrpSession, MsrpSession]]:
+        """Sessions with Bob, each over a connection of its own from Alice's address."""
+        pairs = []
+        for number in range(count):
+            host = self.network.host(ALICE)
+            tokens = CountedTokens(f"alice{number}")
+            other = MsrpEndpoint(host, self.alice.tls, tokens, Notes(), lambda _: succeed([BOB]), MsrpSettings())
+            near, far = other.open("call", active=True), self.bob.open()
+            near.peer_path, far.peer_path = (far.own,), (near.own,)
+            near.fingerprints, far.fingerprints = self.bob.prints(), self.alice.prints()
+            far.receive(Shelf().wanted())
+            self.network.run(Deferred.fromCoroutine(other.connect(near)))
+            self.network.run(near.send(NOTE))
+            pairs.append((near, far))
+        return pairs
+
+    def test_who_carries_a_session_is_no_stranger(self) -> None:
+        """A core, or a sender with hundreds of pushes at once, is one address: sessions have a limit of their own."""
+        self.carrying(MAX_CONNECTIONS_PER_SOURCE + 1)
+        self.assertEqual(self.bob.endpoint.connections, MAX_CONNECTIONS_PER_SOURCE + 1)
+
+    def test_without_its_session_it_is_one_again(self) -> None:
+        """It may stay for a while, in case there is more, but only as many as may come in."""
+        pairs = self.carrying(MAX_CONNECTIONS_PER_SOURCE + 2)
+        for _, far in pairs:
+            self.bob.endpoint.close(far)
+        self.network.settle(1)
+        self.assertEqual(self.bob.endpoint.connections, MAX_CONNECTIONS_PER_SOURCE)
 
     def test_the_count_goes_down_for_every_way_to_end(self) -> None:
         """By the peer, by its timers, by ours, by octets that are no TLS or no MSRP: ten times the share come in."""

@@ -40,6 +40,11 @@ class Endpoint:
     def bind(self, send: Any, connection: MsrpConnection) -> int:
         return 481
 
+    def is_used(self, connection: MsrpConnection) -> None: ...
+
+    def may_idle(self, connection: MsrpConnection) -> bool:
+        return True
+
     def connection_lost(self, connection: MsrpConnection) -> None:
         self.leave.pop(connection)()
 
