@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
@@ -107,11 +106,10 @@ class Outbox:
 
         Gives the outcome that holds: `outcome`, unless its owner has cancelled the push meanwhile.
         """
-        settled, finished = await self._writer.run(
-            lambda connection: outbox_end.settle(connection, claim, outcome, result, files, now)
-        )
-        self._finished(finished)
-        return settled
+        settling = outbox_end.Settling(claim, outcome, result, files, now)
+        settled = await self._writer.run_together(outbox_end.settle, settling)
+        self._finished(settled.finished)
+        return settled.outcome
 
     def release(self, claims: Sequence[Claim], now: float) -> Deferred[None]:
         """Give claims back that were not tried to the end because we stop; their `files` are how far they came."""
@@ -165,12 +163,13 @@ class Outbox:
 
     def _finished(self, pushes: Iterable[Finished]) -> None:
         for push in pushes:
-            self._writer.run(partial(self._clear_away, push)).addErrback(
+            self._writer.run_together(self._clear_away, push).addErrback(
                 lambda failure: self.log.failure("contents that nobody needs were left behind", failure)
             )
             for waiter in self._waiters.pop(push.push_id, ()):
                 waiter.callback(None)
 
-    def _clear_away(self, push: Finished, connection: Connection) -> None:
-        outbox_sweep.clear_copies(connection, self._store, push)
-        outbox_sweep.remove_unneeded(connection, self._store, push.released)
+    def _clear_away(self, connection: Connection, finished: Sequence[Finished]) -> Sequence[None]:
+        outbox_sweep.clear_copies(connection, self._store, finished)
+        outbox_sweep.remove_unneeded(connection, self._store, [one for push in finished for one in push.released])
+        return [None] * len(finished)

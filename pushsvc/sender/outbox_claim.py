@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
 
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.job import ContentFile, FileResult, FileState, Job
@@ -18,21 +18,49 @@ from pushsvc.sender.outcome import State, is_settled
 from pushsvc.sender.schema import TO_DO, attempts, contents, pushes, recipients
 from pushsvc.sessions import Icon
 
+# Built once: building a statement costs more than running it.
+_CHOSEN: BindParameter[Any] = bindparam("chosen", expanding=True)
+_NUMBERS: BindParameter[Any] = bindparam("numbers", expanding=True)
+_SENDING = (
+    update(recipients)
+    .where(recipients.c.id.in_(_CHOSEN), TO_DO)
+    .values(state=State.SENDING.value, tries=recipients.c.tries + 1, attempts=recipients.c.attempts + 1)
+)
+_PUSHES_SENDING = update(pushes).where(pushes.c.number.in_(_NUMBERS)).values(state=State.SENDING.value)
+_CONTENTS = select(contents).where(contents.c.push.in_(_NUMBERS)).order_by(contents.c.position)
+_WANTED = (
+    select(
+        recipients.c.id,
+        recipients.c.push,
+        recipients.c.target,
+        recipients.c.tries,
+        recipients.c.attempts,
+        recipients.c.expires_at,
+        recipients.c.files,
+        pushes.c.id.label("push_id"),
+        pushes.c.title,
+        pushes.c.description,
+        pushes.c.application,
+        pushes.c.mode,
+        pushes.c.disposition,
+        pushes.c.priority,
+        pushes.c.submitted_at,
+    )
+    .join_from(recipients, pushes, pushes.c.number == recipients.c.push)
+    .where(recipients.c.id.in_(_CHOSEN))
+)
+
 
 def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, now: float) -> tuple[Claim, ...]:
     """Turn these recipients, who are all `queued` or `waiting`, into claims, in this order."""
     # `sending` is durable before the first octet leaves: after a crash it may have been sent, so it is sent again.
-    connection.execute(
-        update(recipients)
-        .where(recipients.c.id.in_(chosen), TO_DO)
-        .values(state=State.SENDING.value, tries=recipients.c.tries + 1, attempts=recipients.c.attempts + 1)
-    )
+    connection.execute(_SENDING, {"chosen": chosen})
     rows = _rows(connection, chosen)
     connection.execute(
         insert(attempts), [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows]
     )
     numbers = {row.push for row in rows}
-    connection.execute(update(pushes).where(pushes.c.number.in_(numbers)).values(state=State.SENDING.value))
+    connection.execute(_PUSHES_SENDING, {"numbers": list(numbers)})
     files = _contents(connection, numbers)
     return tuple(_claim(row, files[row.push], store) for row in rows)
 
@@ -46,35 +74,14 @@ def transfer_id(push_id: str, recipient: int, position: int) -> str:
 
 
 def _rows(connection: Connection, chosen: Sequence[int]) -> list[Row[Any]]:
-    wanted = (
-        select(
-            recipients.c.id,
-            recipients.c.push,
-            recipients.c.target,
-            recipients.c.tries,
-            recipients.c.attempts,
-            recipients.c.expires_at,
-            recipients.c.files,
-            pushes.c.id.label("push_id"),
-            pushes.c.title,
-            pushes.c.description,
-            pushes.c.application,
-            pushes.c.mode,
-            pushes.c.disposition,
-            pushes.c.priority,
-            pushes.c.submitted_at,
-        )
-        .join_from(recipients, pushes, pushes.c.number == recipients.c.push)
-        .where(recipients.c.id.in_(chosen))
-    )
-    rows: Iterable[Row[Any]] = connection.execute(wanted)
+    rows: Iterable[Row[Any]] = connection.execute(_WANTED, {"chosen": chosen})
     by_id = {row.id: row for row in rows}
     return [by_id[one] for one in chosen]
 
 
 def _contents(connection: Connection, numbers: set[int]) -> Mapping[int, list[Row[Any]]]:
     files: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(select(contents).where(contents.c.push.in_(numbers)).order_by(contents.c.position)):
+    for row in connection.execute(_CONTENTS, {"numbers": list(numbers)}):
         files.setdefault(row.push, []).append(row)
     return files
 

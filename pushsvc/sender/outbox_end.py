@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+import attrs
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
 
 from pushsvc.errors import Misuse
 from pushsvc.sender.job import AttemptResult, FileResult
@@ -18,42 +19,96 @@ from pushsvc.sender.schema import IN_FLIGHT, KEPT_FILE, TO_DO, attempts, content
 CRASHES = 5  # in a row at which a recipient was being sent to, until it is not tried any more
 _INTERRUPTED = "the service stopped while it was being sent"
 
+# Built once: what SQLAlchemy needs to make a statement and to recognise it is more than what SQLite needs to run it.
+_NUMBERS: BindParameter[Any] = bindparam("numbers", expanding=True)
+_HELD = select(recipients.c.id, recipients.c.push, recipients.c.cancel_asked).where(
+    recipients.c.id.in_(bindparam("ids", expanding=True)), IN_FLIGHT
+)
+_END = (
+    update(recipients)
+    .where(recipients.c.id == bindparam("recipient"), IN_FLIGHT)
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        acknowledged=bindparam("octets"),
+        files=bindparam("results"),
+        due_at=func.coalesce(bindparam("retry_at"), recipients.c.due_at),
+        # It is one like others again: an attempt ended, and we are there.
+        crashes=0,
+        lane=bindparam("own_lane"),
+    )
+)
+_END_ATTEMPT = update(attempts).where(
+    attempts.c.recipient == bindparam("whose"), attempts.c.number == bindparam("which")
+)
+_STATES = (
+    select(recipients.c.push, recipients.c.state, func.count())
+    .where(recipients.c.push.in_(_NUMBERS))
+    .group_by(recipients.c.push, recipients.c.state)
+)
+_NEW_STATE = update(pushes).where(pushes.c.number.in_(_NUMBERS)).values(state=bindparam("word"))
+_IDS = select(pushes.c.number, pushes.c.id).where(pushes.c.number.in_(_NUMBERS))
+_SMALL = select(contents.c.push, contents.c.position).where(
+    contents.c.push.in_(_NUMBERS), contents.c.octets.is_not(None)
+)
+_FILES = select(contents.c.push, contents.c.sha256).where(contents.c.push.in_(_NUMBERS), KEPT_FILE)
+_LET_GO = update(contents).where(contents.c.push.in_(_NUMBERS)).values(kept=False, octets=None, icon=None)
 
-def settle(
-    connection: Connection,
-    claim: Claim,
-    outcome: Outcome,
-    result: AttemptResult,
-    files: Sequence[FileResult | None],
-    now: float,
-) -> tuple[Outcome, tuple[Finished, ...]]:
-    """This claim's attempt ended at `now` with this result and this meaning; `files` are all results so far.
 
-    Gives what became of the recipient: a wish to cancel that came first wins over another attempt.
+@attrs.frozen
+class Settling:
+    """This claim's attempt ended at `now` with this result and this meaning; `files` are all results so far."""
+
+    claim: Claim
+    outcome: Outcome
+    result: AttemptResult
+    files: Sequence[FileResult | None]
+    now: float
+
+
+@attrs.frozen
+class Settled:
+    """What became of a recipient, and the push that became final by it."""
+
+    outcome: Outcome
+    finished: tuple[Finished, ...] = ()
+
+
+def settle(connection: Connection, items: Sequence[Settling]) -> Sequence[Settled]:
+    """End these attempts, each statement once for all. A wish to cancel that came first wins over another attempt.
+
+    Raises Misuse when one of them ended before.
     """
-    recipient = claim.job.recipient_id
-    row = connection.execute(
-        select(recipients.c.push, recipients.c.cancel_asked, recipients.c.crashes).where(
-            recipients.c.id == recipient, IN_FLIGHT
-        )
-    ).one_or_none()
-    if row is None:
-        raise Misuse(f"recipient {recipient} is not being sent to")
-    if row.cancel_asked and outcome.state is State.WAITING:
-        outcome = Outcome(State.CANCELLED, CANCELLED)
-    values: dict[str, Any] = {
-        "state": outcome.state.value,
-        "reason": outcome.reason,
-        "acknowledged": claim.delivered + max(result.octets_acknowledged, _begun(files)),
-        "files": write_files(files),
+    ids = [item.claim.job.recipient_id for item in items]
+    held = {row.id: row for row in connection.execute(_HELD, {"ids": ids})}
+    if len(held) != len(items):
+        raise Misuse(f"of the recipients {ids} not all are being sent to, or one is named twice")
+    wishes = [held[one].cancel_asked for one in ids]
+    outcomes = [_after_wishes(item.outcome, wish) for item, wish in zip(items, wishes, strict=True)]
+    connection.execute(_END, [_end_row(*each) for each in zip(items, outcomes, strict=True)])
+    connection.execute(_END_ATTEMPT, [_attempt_row(*each) for each in zip(items, outcomes, strict=True)])
+    finished = {push.number: push for push in refresh(connection, {row.push for row in held.values()})}
+    results = []
+    for one, outcome in zip(ids, outcomes, strict=True):
+        push = finished.pop(held[one].push, None)
+        results.append(Settled(outcome, () if push is None else (push,)))
+    return results
+
+
+def _after_wishes(outcome: Outcome, cancel_asked: bool) -> Outcome:
+    return Outcome(State.CANCELLED, CANCELLED) if cancel_asked and outcome.state is State.WAITING else outcome
+
+
+def _end_row(item: Settling, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "recipient": item.claim.job.recipient_id,
+        "new_state": outcome.state.value,
+        "new_reason": outcome.reason,
+        "octets": item.claim.delivered + max(item.result.octets_acknowledged, _begun(item.files)),
+        "results": write_files(item.files),
+        "retry_at": outcome.retry_at,
+        "own_lane": LANES[item.claim.job.priority],
     }
-    if outcome.retry_at is not None:
-        values["due_at"] = outcome.retry_at
-    if row.crashes:
-        values |= _unsuspected(claim)
-    connection.execute(update(recipients).where(recipients.c.id == recipient, IN_FLIGHT).values(values))
-    _end_attempt(connection, claim, outcome, result, now)
-    return outcome, refresh(connection, {row.push})
 
 
 def _begun(files: Sequence[FileResult | None]) -> int:
@@ -121,36 +176,41 @@ def _unsuspected(claim: Claim) -> dict[str, Any]:
 def refresh(connection: Connection, numbers: Collection[int]) -> tuple[Finished, ...]:
     """Bring the state of these pushes up to that of their recipients. Those that are final now."""
     counts: defaultdict[int, dict[State, int]] = defaultdict(dict)
-    rows = connection.execute(
-        select(recipients.c.push, recipients.c.state, func.count())
-        .where(recipients.c.push.in_(numbers))
-        .group_by(recipients.c.push, recipients.c.state)
-    )
-    for number, state, count in rows:
+    for number, state, count in connection.execute(_STATES, {"numbers": list(numbers)}):
         counts[number][State(state)] = count
-    finished = []
+    by_state: defaultdict[str, list[int]] = defaultdict(list)
     for number, states in counts.items():
-        connection.execute(update(pushes).where(pushes.c.number == number).values(state=push_state(states)))
-        if not states.keys() & OPEN:
-            finished.append(_finish(connection, number, keep=bool(states.keys() & FAILED)))
-    return tuple(finished)
-
-
-def _finish(connection: Connection, number: int, *, keep: bool) -> Finished:
-    push_id = connection.scalar(select(pushes.c.id).where(pushes.c.number == number))
-    assert push_id is not None
-    small = tuple(
-        connection.scalars(select(contents.c.position).where(contents.c.push == number, contents.c.octets.is_not(None)))
-    )
+        by_state[push_state(states)].append(number)
+    for word, of_state in by_state.items():
+        connection.execute(_NEW_STATE, {"word": word, "numbers": of_state})
+    final = [number for number, states in counts.items() if not states.keys() & OPEN]
     # What failed may be driven again, and needs its contents for that.
-    return Finished(push_id, number, () if keep else release_contents(connection, number), small)
+    done = {number for number in final if not counts[number].keys() & FAILED}
+    return _finish(connection, final, done) if final else ()
+
+
+def _finish(connection: Connection, numbers: Sequence[int], done: Collection[int]) -> tuple[Finished, ...]:
+    """These are final; those that are `done` need their contents no more."""
+    small: defaultdict[int, list[int]] = defaultdict(list)
+    for number, position in connection.execute(_SMALL, {"numbers": numbers}):
+        small[number].append(position)
+    released = _release(connection, done) if done else {}
+    ids = {row.number: row.id for row in connection.execute(_IDS, {"numbers": numbers})}
+    return tuple(
+        Finished(ids[number], number, tuple(released.get(number, ())), tuple(small[number])) for number in numbers
+    )
 
 
 def release_contents(connection: Connection, number: int) -> tuple[str, ...]:
     """This push needs its contents no more; the SHA-256 of those that are files."""
-    ours = contents.c.push == number
-    released = tuple(connection.scalars(select(contents.c.sha256).where(ours, KEPT_FILE)))
-    connection.execute(update(contents).where(ours).values(kept=False, octets=None, icon=None))
+    return tuple(_release(connection, [number]).get(number, ()))
+
+
+def _release(connection: Connection, numbers: Collection[int]) -> dict[int, list[str]]:
+    released: defaultdict[int, list[str]] = defaultdict(list)
+    for number, sha256 in connection.execute(_FILES, {"numbers": list(numbers)}):
+        released[number].append(sha256)
+    connection.execute(_LET_GO, {"numbers": list(numbers)})
     return released
 
 
@@ -185,22 +245,21 @@ def _interrupted(connection: Connection, ids: Sequence[int], now: float) -> None
     )
 
 
-def _end_attempt(connection: Connection, claim: Claim, outcome: Outcome, result: AttemptResult, now: float) -> None:
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.recipient == claim.job.recipient_id, attempts.c.number == claim.job.attempt)
-        .values(
-            ended_at=now,
-            mode=result.mode or None,
-            why_mode=result.why_mode or None,
-            call_id=result.call_id,
-            peer=result.peer,
-            sip_status=result.sip_status,
-            sip_reason=None if result.sip_reason is None else one_line(result.sip_reason),
-            msrp_status=result.msrp_status,
-            octets_acknowledged=result.octets_acknowledged,
-            outcome=outcome.word,
-            reason=outcome.reason,
-            retry_at=outcome.retry_at,
-        )
-    )
+def _attempt_row(item: Settling, outcome: Outcome) -> dict[str, Any]:
+    result = item.result
+    return {
+        "whose": item.claim.job.recipient_id,
+        "which": item.claim.job.attempt,
+        "ended_at": item.now,
+        "mode": result.mode or None,
+        "why_mode": result.why_mode or None,
+        "call_id": result.call_id,
+        "peer": result.peer,
+        "sip_status": result.sip_status,
+        "sip_reason": None if result.sip_reason is None else one_line(result.sip_reason),
+        "msrp_status": result.msrp_status,
+        "octets_acknowledged": result.octets_acknowledged,
+        "outcome": outcome.word,
+        "reason": outcome.reason,
+        "retry_at": outcome.retry_at,
+    }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.outbox_end import copy_name, release_contents
@@ -16,6 +16,9 @@ from pushsvc.sender.schema import KEPT, KEPT_FILE, contents, pushes
 CONTENT_LIFE = 7 * 86400.0  # seconds that the contents of a failed push are kept, so that it may be driven again
 
 _OPEN = [state.value for state in OPEN]
+_STILL_OPEN = select(pushes.c.number).where(
+    pushes.c.number.in_(bindparam("numbers", expanding=True)), pushes.c.state.in_(_OPEN)
+)
 
 
 def release_old(connection: Connection, now: float) -> tuple[str, ...]:
@@ -34,12 +37,13 @@ def release_old(connection: Connection, now: float) -> tuple[str, ...]:
     return tuple(sha256 for number in numbers for sha256 in release_contents(connection, number))
 
 
-def clear_copies(connection: Connection, store: ContentStore, finished: Finished) -> None:
-    """Remove what was laid out to be sent for this push, unless it is being driven again by now."""
-    state = connection.scalar(select(pushes.c.state).where(pushes.c.number == finished.number))
-    if state not in _OPEN:
-        for position in finished.small:
-            store.clear_away(copy_name(finished.push_id, position))
+def clear_copies(connection: Connection, store: ContentStore, finished: Sequence[Finished]) -> None:
+    """Remove what was laid out to be sent for these pushes, unless they are being driven again by now."""
+    driven = set(connection.scalars(_STILL_OPEN, {"numbers": [push.number for push in finished]}))
+    for push in finished:
+        if push.number not in driven:
+            for position in push.small:
+                store.clear_away(copy_name(push.push_id, position))
 
 
 def remove_unneeded(connection: Connection, store: ContentStore, hashes: Iterable[str]) -> int:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import cycle
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from pushsvc.sender.content_store import ContentStore
 from pushsvc.sender.outbox_claim import claim
@@ -18,6 +18,16 @@ from pushsvc.sender.schema import IN_FLIGHT, TO_DO, recipients
 MAX_EXPIRED = 1000  # recipients in one look: keeps the database thread free for others
 
 _TOO_LATE = "its deadline came before it could be sent"
+
+# Built once: a look is made for every push, and building costs more than running.
+_EXPIRED = select(recipients.c.id, recipients.c.push).where(TO_DO, recipients.c.expires_at <= bindparam("now"))
+_EXPIRED = _EXPIRED.limit(MAX_EXPIRED)
+_IN_LANE = select(recipients.c.due_at).where(TO_DO, recipients.c.lane == bindparam("lane"))
+_FIRST_DUE = _IN_LANE.order_by(recipients.c.due_at).limit(1)
+_DUE = _IN_LANE.with_only_columns(recipients.c.id).where(recipients.c.due_at <= bindparam("now"))
+_DUE = _DUE.order_by(recipients.c.due_at).limit(bindparam("most"))
+_SUSPECT_IN_FLIGHT = select(recipients.c.id).where(IN_FLIGHT, recipients.c.lane == SUSPECTS).limit(1)
+_NEXT_EXPIRY = select(recipients.c.expires_at).where(TO_DO).order_by(recipients.c.expires_at).limit(1)
 
 
 class Lanes:
@@ -46,9 +56,7 @@ def turn(connection: Connection, lanes: Lanes, store: ContentStore, now: float, 
 
 
 def _expire(connection: Connection, now: float) -> tuple[int, tuple[Finished, ...]]:
-    rows = connection.execute(
-        select(recipients.c.id, recipients.c.push).where(TO_DO, recipients.c.expires_at <= now).limit(MAX_EXPIRED)
-    ).all()
+    rows = connection.execute(_EXPIRED, {"now": now}).all()
     if not rows:
         return 0, ()
     connection.execute(
@@ -60,8 +68,7 @@ def _expire(connection: Connection, now: float) -> tuple[int, tuple[Finished, ..
 
 
 def _due(connection: Connection, lane: int, now: float, limit: int) -> deque[int]:
-    wanted = select(recipients.c.id).where(TO_DO, recipients.c.lane == lane, recipients.c.due_at <= now)
-    return deque(connection.scalars(wanted.order_by(recipients.c.due_at).limit(limit)))
+    return deque(connection.scalars(_DUE, {"lane": lane, "now": now, "most": limit}))
 
 
 def _suspect(connection: Connection, now: float) -> list[int]:
@@ -71,8 +78,7 @@ def _suspect(connection: Connection, now: float) -> list[int]:
 
 
 def _is_suspect_in_flight(connection: Connection) -> bool:
-    wanted = select(recipients.c.id).where(IN_FLIGHT, recipients.c.lane == SUSPECTS).limit(1)
-    return connection.scalar(wanted) is not None
+    return connection.scalar(_SUSPECT_IN_FLIGHT) is not None
 
 
 def _next_due(connection: Connection) -> float | None:
@@ -84,10 +90,10 @@ def _next_due(connection: Connection) -> float | None:
 
 
 def _first_due(connection: Connection, lane: int) -> float | None:
-    wanted = select(recipients.c.due_at).where(TO_DO, recipients.c.lane == lane)
-    return connection.scalar(wanted.order_by(recipients.c.due_at).limit(1))
+    first: float | None = connection.scalar(_FIRST_DUE, {"lane": lane})
+    return first
 
 
 def _next_expiry(connection: Connection) -> float | None:
-    wanted = select(recipients.c.expires_at).where(TO_DO).order_by(recipients.c.expires_at).limit(1)
-    return connection.scalar(wanted)
+    first: float | None = connection.scalar(_NEXT_EXPIRY)
+    return first
