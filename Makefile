@@ -24,7 +24,7 @@ help:
 	@echo 'make soak [SEEDS=0-4999] [SOAK=300]  thousands of simulated worlds where everything goes wrong, then seconds of'
 	@echo '                                   two real daemons that are killed, stopped, and lied to by their disk'
 	@echo 'make check                         ruff, mypy --strict, the import rules'
-	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md'
+	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md and .json'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
 	@echo 'make docs                          the documentation, into build/docs'
 	@echo 'make clean                         removes what the other targets made'
@@ -63,6 +63,7 @@ floods: $(VENV)/.has-test
 
 docs: $(VENV)/.has-test $(VENV)/.has-docs
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m benchmarks.report
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
 	$(BIN)/pydoctor --quiet --warnings-as-errors
 

@@ -1,13 +1,14 @@
-"""Runs benchmarks, prints them, and writes benchmarks/results/latest.md: `python -m benchmarks [NAME...]`."""
+"""Runs benchmarks, prints them, and writes benchmarks/results/latest.*: `python -m benchmarks [NAME...]`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from benchmarks import daemons, framer, sip
-from benchmarks.measure import page
+from benchmarks import daemons, framer, held, queue, requests, sip
+from benchmarks.measure import KEPT_RESULTS, kept, page
 
 RESULTS = Path(__file__).parent / "results" / "latest.md"
 BENCHMARKS = {
@@ -17,6 +18,10 @@ BENCHMARKS = {
     "parallel": daemons.parallel,
     "pushes": daemons.pushes,
     "submissions": daemons.submissions,
+    "messages": requests.messages,
+    "latency": requests.latency,
+    "held": held.held,
+    "queue": queue.queue,
 }
 
 
@@ -29,13 +34,16 @@ def main() -> None:
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     results = []
+    known = json.loads(KEPT_RESULTS.read_text()) if KEPT_RESULTS.exists() else {}
     for name in options.names or BENCHMARKS:
         sys.stderr.write(f"{name} ...\n")
         results.append(BENCHMARKS[name](options.rounds))
+        known[name] = kept(results[-1])
     text = page(results)
     sys.stdout.write(text)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
+    KEPT_RESULTS.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":

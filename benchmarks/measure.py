@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import attrs
 from OpenSSL import SSL
 
+KEPT_RESULTS = Path(__file__).parent / "results" / "latest.json"
 VERSIONS = ("twisted", "pyopenssl", "cryptography", "attrs", "SQLAlchemy")
 
 
@@ -56,6 +58,16 @@ class Result:
     figures: Sequence[Figure]
     ratios: Sequence[Ratio] = ()
     note: str = ""
+
+
+def kept(result: Result) -> dict[str, Any]:
+    """The result as results/latest.json has it."""
+    return {
+        "title": result.title,
+        "machine": machine(),
+        "figures": [{**attrs.asdict(figure), "median": figure.median} for figure in result.figures],
+        "ratios": [{"name": each.name, "value": each.value, "target": each.target} for each in result.ratios],
+    }
 
 
 def interleaved(works: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, tuple[float, ...]]:

@@ -20,6 +20,7 @@ from pushsvc.pushctl.certificates import Authority
 TICK = os.sysconf("SC_CLK_TCK")
 BARE = [sys.executable, "-m", "benchmarks.bare_tls"]
 UPLOAD = [sys.executable, "-m", "benchmarks.https_upload"]
+ECHO = [sys.executable, "-m", "benchmarks.udp_echo"]
 SENT_AT_ONCE = 256 * 1024  # octets that the uploading client writes together
 ROOT = Path(__file__).parent.parent
 
@@ -110,6 +111,19 @@ def https_upload(folder: Path) -> Iterator[HttpsUpload]:
     """The server, with a certificate of its own in `folder`, where it stores what comes, too."""
     with _serving(folder, UPLOAD, str(folder)) as (process, port, ca):
         yield HttpsUpload(process.pid, port, ca)
+
+
+@contextlib.contextmanager
+def udp_echo() -> Iterator[int]:
+    """The port of a process that sends back every datagram."""
+    with subprocess.Popen(ECHO, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("both are pipes")
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait(10)
 
 
 @contextlib.contextmanager
