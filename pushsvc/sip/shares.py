@@ -3,9 +3,12 @@
 What is refused, cannot be read, or is asked of everybody (OPTIONS) puts its source into debt; time pays it back, and
 so does what is accepted. Who asks for nothing but what it gets is never limited by this.
 
-        debt:      0 ............ burst ................ 2 * burst
-    standing:        WELCOME       |      SHORT          |   DEAF
-                     looked at     | 503 without a look  | not even read
+          debt: 0 ....... burst              excess: 0 ....... burst
+    standing:     WELCOME | SHORT: 503 without a look       SHORT | DEAF: not even read
+
+The excess is what came while the debt was full. Both are paid back at the same rate, so that a flood is looked at
+`rate` times a second and no more, and an honest source with very much to say as often: what it is granted meanwhile
+pays back, too.
 """
 
 from __future__ import annotations
@@ -38,9 +41,10 @@ class Standing(enum.Enum):
 
 @attrs.frozen
 class _Debt:
-    """How much it was at that moment, and whether it was told that we are deaf since it last was welcome."""
+    """How much it was at that moment, and whether it was told that we are deaf since there was an excess."""
 
     debt: float
+    excess: float
     at: float
     told: bool = False
 
@@ -63,21 +67,25 @@ class Shares:
 
     def standing(self, source: Hop, now: float) -> Standing:
         """How it is met now."""
-        debt = self._debt(_source(source), now)
-        if debt < self.burst or not self.limits(source):
+        owes = self._owes(_source(source), now)
+        if owes.debt < self.burst or not self.limits(source):
             return Standing.WELCOME
-        return Standing.SHORT if debt < 2 * self.burst else Standing.DEAF
+        return Standing.SHORT if owes.excess < self.burst else Standing.DEAF
 
     def charge(self, source: Hop, now: float, cost: float = 1.0) -> TurnedDeaf | None:
         """One thing more that came to nothing; tells if we are deaf to it by now."""
         if not self.limits(source):
             return None
         who = _source(source)
-        # The debt ends one above DEAF: who goes on asking is heard `rate` times a second.
-        debt = min(self._debt(who, now) + cost, 2 * self.burst + 1)
-        told = who in self._debts and self._debts[who].told and debt > self.burst
-        deaf = debt >= 2 * self.burst
-        self._debts[who] = _Debt(debt, now, told or deaf)
+        owes = self._owes(who, now)
+        told = owes.told and owes.excess > 0
+        if owes.debt < self.burst:
+            self._debts[who] = _Debt(owes.debt + cost, owes.excess, now, told)
+            deaf = False
+        else:
+            excess = min(owes.excess + cost, self.burst + 1)
+            deaf = excess >= self.burst
+            self._debts[who] = _Debt(owes.debt, excess, now, told or deaf)
         self._debts.move_to_end(who)
         if len(self._debts) > MAX_SOURCES:
             self._debts.popitem(last=False)
@@ -86,15 +94,18 @@ class Shares:
     def pay_back(self, source: Hop, now: float) -> None:
         """Something was accepted."""
         who = _source(source)
-        debt = self._debt(who, now) - 1
-        if debt > 0:
-            self._debts[who] = _Debt(debt, now, self._debts[who].told and debt > self.burst)
+        owes = self._owes(who, now)
+        if owes.debt > 1 or owes.excess > 0:
+            self._debts[who] = attrs.evolve(owes, debt=max(0.0, owes.debt - 1))
         else:
             self._debts.pop(who, None)
 
-    def _debt(self, who: Source, now: float) -> float:
+    def _owes(self, who: Source, now: float) -> _Debt:
         known = self._debts.get(who)
-        return max(0.0, known.debt - (now - known.at) * self.rate) if known is not None else 0.0
+        if known is None:
+            return _Debt(0.0, 0.0, now)
+        paid = (now - known.at) * self.rate
+        return _Debt(max(0.0, known.debt - paid), max(0.0, known.excess - paid), now, known.told)
 
 
 def _source(source: Hop) -> Source:
