@@ -332,7 +332,8 @@ class Floods(AgentTest):
         wire.transport.write(b"".join(self.options("TCP", 50)))  # type: ignore[union-attr]
         self.network.settle(0.1)
         self.assertIsNotNone(wire.lost)
-        self.assertIn(wire.octets.count(b"\r\nCSeq: "), (10, 11, 12))  # a second read may come when time has paid some back
+        # A second read may come when time has paid some back.
+        self.assertIn(wire.octets.count(b"\r\nCSeq: "), (10, 11, 12))
         self.assertIsNotNone(self.call().lost)
         self.network.settle(10)
         self.assertIsNone(self.call().lost)
