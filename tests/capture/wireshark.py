@@ -22,7 +22,8 @@ BUFFER = "256"  # MiB in the kernel: files of 64 MiB rush over loopback
 EXPORTED_PDU = 252  # the link type of pcap in which a packet says which dissector is to read it
 _TAG_DISSECTOR, _TAG_END = 12, 0
 # Header fields of one message may be as long as they like; the strict form finds what is no version of SIP.
-OPTIONS = ("-o", "sip.strict_sip_version:TRUE", "-n")
+# A capture of two processors may have segments in the wrong order: what follows would be left out.
+OPTIONS = ("-o", "sip.strict_sip_version:TRUE", "-o", "tcp.reassemble_out_of_order:TRUE", "-n")
 
 
 class NotThere(Exception):
