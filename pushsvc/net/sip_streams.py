@@ -31,6 +31,9 @@ Address = tuple[str, str, int, str]  # with TLS also whom its certificate is for
 class Owner(Receiver, Protocol):
     """The user agent, as its streams see it."""
 
+    def limits(self, source: Hop) -> bool:
+        """Whether who is there is a stranger."""
+
     def unsent(self, message: Message, why: Unreachable) -> None:
         """This message could not be delivered, or it was lost with its stream before it was answered."""
 
@@ -73,6 +76,7 @@ class SipStreams:
             lambda: self._make(transport),
             Admission(),
             lambda host, port: self._owner.hears(Hop(transport, host, port)),
+            lambda host, port: self._owner.limits(Hop(transport, host, port)),
         )
         return factory if self._tls is None or transport != "tls" else self._tls.server(factory)
 
@@ -159,6 +163,9 @@ class SipStreams:
     def hears(self, source: Hop) -> bool:
         return self._owner.hears(source)
 
+    def limits(self, source: Hop) -> bool:
+        return self._owner.limits(source)
+
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self._owner.unreadable(source, error, reply)
 
@@ -172,8 +179,8 @@ class SipStreams:
         self._by_number.pop(stream.number, None)
         if self._by_address.get(_address(stream.peer)) is stream:
             del self._by_address[_address(stream.peer)]
-        if isinstance(stream.factory, StreamFactory) and stream.factory.admission is not None:
-            stream.factory.admission.left(stream.peer.host)
+        if isinstance(stream.factory, StreamFactory):
+            stream.factory.left(stream.peer.host, stream.peer.port)
         for request in list(stream.unanswered.values()):
             self.settled(request)
             self._owner.unsent(request, Unreachable(f"the connection to {stream.peer} was lost"))

@@ -28,17 +28,19 @@ from pushsvc.net.alarm import Alarm
 from pushsvc.net.asking import Key
 from pushsvc.net.stream_life import StreamLife
 from pushsvc.net.tls import in_words, is_certified_for, is_identity_failure
-from pushsvc.sip.codec import Event, KeepAlive, Malformed, StreamParser, parse, rejection
+from pushsvc.sip.codec import DEFAULT_LIMITS, Event, KeepAlive, Limits, Malformed, StreamParser, parse, rejection
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
 
-# SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: the first one is absolute.
+# SECURITY part 5, deadlines. A peer that trickles is slow whatever it sends: the first two are absolute.
 PARTIAL_MESSAGE_SECONDS = 30.0
+FIRST_MESSAGE_SECONDS = 30.0  # from the moment that somebody has connected until the first message is whole
 IDLE_SECONDS = 120.0
 PING_SECONDS = 100.0  # RFC 5626 §4.4.1: 95 to 120 s over TCP
 PONG_SECONDS = 10.0
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
+STRANGERS = Limits(stream_message=65536)  # a push's INVITE is smaller with all its icons
 RESPONSE = b"SIP/2.0 "
 
 PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
@@ -59,6 +61,9 @@ class Receiver(Protocol):
 
 class StreamOwner(Receiver, Protocol):
     """Who keeps the streams."""
+
+    def limits(self, source: Hop) -> bool:
+        """Whether who is there is a stranger."""
 
     def connection_made(self, stream: StreamTransport) -> None:
         """A stream is up."""
@@ -140,6 +145,7 @@ class StreamTransport(StreamProtocol):
         self._holders = 0
         self._ping_after = PING_SECONDS
         self._answers_pings = False
+        self._is_silent = target is None  # whoever connects to us has something to say
 
     @property
     def closing(self) -> bool:
@@ -165,19 +171,21 @@ class StreamTransport(StreamProtocol):
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
         self.peer = attrs.evolve(self._target or Hop(self._name, peer.host, peer.port), connection=self.number)
+        self._parser.limits = STRANGERS if self._target is None and self._owner.limits(self.peer) else DEFAULT_LIMITS
         self._life.begin(self.transport, self, secure=self._name == "tls")
         self._owner.connection_made(self)
         if self._name != "tls":
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        self._life.ready(IDLE_SECONDS)
+        self._life.ready(FIRST_MESSAGE_SECONDS if self._is_silent else IDLE_SECONDS)
         self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self._moved()
         try:
             events = self._parser.feed(data)
+            self._is_silent = self._is_silent and not events
+            self._moved()
             for event in events:
                 if self._life.closing:  # an answer would open a connection of its own
                     break
@@ -190,6 +198,7 @@ class StreamTransport(StreamProtocol):
 
     def transmit(self, octets: bytes) -> None:
         """Send the octets of a message. The transport may say by it that the peer reads too slowly."""
+        self._is_silent = False
         self._moved()
         self.transport.write(octets)
         self._life.answered(len(octets))
@@ -279,6 +288,8 @@ class StreamTransport(StreamProtocol):
                 self._owner.received(event, self.peer)
 
     def _moved(self) -> None:
+        if self._is_silent:
+            return
         self._life.idle.after(self._ping_after if self.is_wanted else IDLE_SECONDS)
 
     def _released(self) -> None:
@@ -299,7 +310,7 @@ class StreamTransport(StreamProtocol):
 
 
 class StreamFactory(Factory):
-    """Makes a `StreamTransport` for each connection; those that come in have to be heard, and admitted."""
+    """Makes a `StreamTransport` for each connection; strangers' that come in have to be heard, and admitted."""
 
     noisy = False
 
@@ -308,17 +319,24 @@ class StreamFactory(Factory):
         make: Callable[[], StreamTransport],
         admission: Admission | None = None,
         hears: Callable[[str, int], bool] = lambda host, port: True,
+        limits: Callable[[str, int], bool] = lambda host, port: True,
     ) -> None:
         self._make = make
         self._hears = hears
+        self._limits = limits
         self.admission = admission
 
     def buildProtocol(self, addr: IAddress | None) -> StreamTransport | None:
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
         if not self._hears(host, port):
             return None
-        if self.admission is not None and not self.admission.admit(host):
+        if self.admission is not None and self._limits(host, port) and not self.admission.admit(host):
             return None
         stream = self._make()
         stream.factory = self
         return stream
+
+    def left(self, host: str, port: int) -> None:
+        """A stream of this peer is gone."""
+        if self.admission is not None and self._limits(host, port):
+            self.admission.left(host)

@@ -17,7 +17,7 @@ from pushsvc.quoting import TOKEN, unquoted
 from pushsvc.sip.headers import CONTROL, Field, Headers, parse_parameters, unfolded
 from pushsvc.sip.uri import Parameters, find_parameter
 
-MAX_PARTS = 16  # of one multipart: a description and the icons of eight files fit almost twice
+MAX_PARTS = 32  # of one multipart: a description and the icons of eight files fit three times (SECURITY part 5)
 MAX_HEAD = 8192  # octets of one part's header: as long as one line of a SIP header may be
 
 _CRLF = b"\r\n"

@@ -38,6 +38,9 @@ class Owner:
     def hears(self, source: Hop) -> bool:
         return source.host not in self.deaf_to
 
+    def limits(self, source: Hop) -> bool:
+        return True
+
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None: ...
 
     def unsent(self, message: Message, why: Unreachable) -> None:

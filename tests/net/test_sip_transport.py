@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.errors import BadMessage
 from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE, Admission
 from pushsvc.net.sip_transport import (
+    FIRST_MESSAGE_SECONDS,
     IDLE_SECONDS,
     PARTIAL_MESSAGE_SECONDS,
     UNREAD,
@@ -38,6 +39,7 @@ class Owner:
     def __init__(self) -> None:
         self.messages: list[tuple[Message, Hop]] = []
         self.deaf_to: list[str] = []
+        self.strangers = True
         self.errors: list[tuple[Hop, int, Response | None]] = []
         self.streams: list[StreamTransport] = []
         self.lost: list[StreamTransport] = []
@@ -50,6 +52,9 @@ class Owner:
 
     def hears(self, source: Hop) -> bool:
         return source.host not in self.deaf_to
+
+    def limits(self, source: Hop) -> bool:
+        return self.strangers
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self.errors.append((source, error.status, reply))
@@ -141,7 +146,12 @@ class Connected(SynchronousTestCase):
         self.network = Network(0, self.weather)
         self.owner = Owner()
         host = self.network.host(HERE)
-        host.listenTCP(PORT, StreamFactory(lambda: StreamTransport(self.owner, "tcp", 7, host), Admission()))
+        factory = StreamFactory(
+            lambda: StreamTransport(self.owner, "tcp", 7, host),
+            Admission(),
+            limits=lambda host, port: self.owner.strangers,
+        )
+        host.listenTCP(PORT, factory)
         self.peer = self.call()
         (self.stream,) = self.owner.streams
 
@@ -212,6 +222,17 @@ class Deadlines(Connected):
         self.send(WIRE[10:20], PARTIAL_MESSAGE_SECONDS / 2 - 1)
         self.assertEqual(self.owner.lost, [])
         self.network.settle(2)
+        self.assert_nothing_left()
+
+    def test_a_peer_that_connects_and_says_nothing(self) -> None:
+        """30 s for the first message, however it comes: silence, a trickle, or much of one."""
+        self.send(WIRE[:1], FIRST_MESSAGE_SECONDS - 2)
+        self.send(WIRE[1:2], 1)
+        self.assertEqual(self.owner.lost, [])
+        self.network.settle(1)
+        self.assert_nothing_left()
+        self.setUp()
+        self.network.settle(FIRST_MESSAGE_SECONDS)
         self.assert_nothing_left()
 
     def test_a_busy_stream_in_which_there_is_always_one_unfinished(self) -> None:
@@ -315,10 +336,31 @@ class Writing(Connected):
 
 
 class Incoming(Connected):
-    """Who is let in."""
+    """Who is let in, and how much of its words is read."""
+
+    def further(self, count: int) -> list[Any]:
+        return [self.call() for _ in range(count)]
 
     def test_one_source_gets_its_share(self) -> None:
         """SECURITY part 5: 64 connections from one address."""
-        wires: list[Any] = [self.call() for _ in range(MAX_CONNECTIONS_PER_SOURCE)]
+        wires = self.further(MAX_CONNECTIONS_PER_SOURCE)
         self.assertEqual(len(self.owner.streams), MAX_CONNECTIONS_PER_SOURCE)
         self.assertEqual([wire.lost for wire in wires], [None] * (MAX_CONNECTIONS_PER_SOURCE - 1) + [ConnectionDone])
+
+    def test_a_trusted_peer_is_always_let_in(self) -> None:
+        """However many strangers there are: without its core nobody is called."""
+        self.owner.strangers = False
+        wires = self.further(2 * MAX_CONNECTIONS_PER_SOURCE)
+        self.assertEqual({wire.lost for wire in wires}, {None})
+
+    def test_a_stranger_is_read_for_64_kib(self) -> None:
+        """SECURITY part 5: more in one message is for a peer that is trusted. [D-SIP-3]"""
+        for strangers in (True, False):
+            self.setUp()
+            self.owner.strangers = strangers
+            self.peer = self.call()
+            for size, good in ((60_000, True), (70_000, not strangers)):
+                self.owner.messages.clear()
+                self.send(encode(make_request("MESSAGE", body=bytes(size))), 10.0)
+                self.assertEqual(len(self.owner.messages), int(good), (strangers, size))
+            self.assertEqual([status for _, status, _ in self.owner.errors], [513] if strangers else [])
