@@ -1,0 +1,1 @@
+"""What docs/security.md promises beyond single modules: the goals that have a number, and the page itself."""
