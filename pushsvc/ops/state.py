@@ -1,4 +1,4 @@
-"""The state directory: made when it is not there, and held by one process at a time."""
+"""The state directory: made when it is not there, and held by one process at a time; databases that only we read."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def hold_state_dir(directory: Path) -> None:
         os.close(descriptor)
         refuse(Exit.UNAVAILABLE, f"{directory}: another process works in this state directory")
     _held.append(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """Make the file if it is not there, and see that nobody else can read it: SQLite leaves that to the umask.
+
+    What SQLite puts beside a database has the database's mode. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from pushsvc.ops.state import make_private
 from pushsvc.receiver.inbox_entry import Arriving, Entry, icon_in, kept_icon
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -87,6 +88,7 @@ class Index:
             raise DamagedIndex(errno.EIO, f"index: {error}") from error
 
     def _open(self) -> None:
+        make_private(self._path)
         db = self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         # FULL: a commit is on the disk when it returns; NORMAL would lose the last ones with the power.
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from pushsvc.errors import PushsvcError
+from pushsvc.ops.state import make_private
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # synchronous=FULL: with NORMAL, WAL may forget the last commits in a power cut, and those were answered with 202.
@@ -45,6 +46,7 @@ class Database:
         try:
             # A clean stop leaves no log behind.
             unclean = path.with_name(path.name + "-wal").exists()
+            make_private(path)
             engine = _engine(path)
             with engine.begin() as connection:
                 if unclean:

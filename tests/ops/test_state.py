@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.ops import state
-from pushsvc.ops.state import hold_state_dir
+from pushsvc.ops.state import hold_state_dir, make_private
 
 
 class StateDirectory(SynchronousTestCase):
@@ -60,3 +60,24 @@ class StateDirectory(SynchronousTestCase):
         self.directory.mkdir(parents=True)
         (self.directory / "lock").symlink_to("/dev/null")
         self.assertEqual(self.refused(), 73)
+
+
+class Private(SynchronousTestCase):
+    """Files that are opened by somebody else's code."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+
+    def test_it_is_ours_alone_whatever_it_was(self) -> None:
+        """Senders, names and small contents are in a database; an older version left it open to all."""
+        make_private(self.path)
+        self.assertEqual((self.path.stat().st_mode & 0o777, self.path.read_bytes()), (0o600, b""))
+        self.path.write_bytes(b"kept")
+        self.path.chmod(0o644)
+        make_private(self.path)
+        self.assertEqual((self.path.stat().st_mode & 0o777, self.path.read_bytes()), (0o600, b"kept"))
+
+    def test_a_link_is_not_followed(self) -> None:
+        """To a file that somebody else would like us to change."""
+        self.path.symlink_to("/dev/null")
+        self.assertRaises(OSError, make_private, self.path)

@@ -29,7 +29,7 @@ Damage = Callable[[Random, bytes], tuple[bytes, list[Chunk]]]
 class OneOfMany(Caller):
     """Calls again and again, each time with another Call-ID."""
 
-    number = 0
+    number = 1  # which is also that of its file-transfer-id
 
     def request(self, method: str, *lines: str, **more: Any) -> bytes:
         return super().request(method, f"Call-ID: call-{self.number}", *lines, **more)
@@ -48,10 +48,14 @@ def chunks(content: bytes, total: int | str, *, last: str = "$") -> list[Chunk]:
 class Corrupted(ContentCase):
     """[D-MSRP-1] [D-MSRP-4] What is published is what was announced, or there is nothing."""
 
+    caller: OneOfMany
+
     def transfer(self, announced: bytes, sent: list[Chunk], *, cut: bool) -> list[int | None]:
         """A call, what is sent in it, and its end; the statuses of the chunks' replies."""
-        self.caller.number += 1  # type: ignore[attr-defined]
-        body = HEAD + line(selector=selector(announced), path=OWN).replace("TCP/TLS/MSRP", "TCP/MSRP")
+        self.caller.number += 1
+        body = HEAD + line(selector=selector(announced), path=OWN, number=self.caller.number).replace(
+            "TCP/TLS/MSRP", "TCP/MSRP"
+        )
         answer = self.caller.call(body=body)
         self.assertEqual(answer.status, 200)
         (view,) = sdp.media(sdp.parse(answer.body))
