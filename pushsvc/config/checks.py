@@ -28,6 +28,7 @@ _URN = re.compile(r"urn:[A-Za-z0-9-]+:[A-Za-z0-9()+,.:=@;$_!*'-]+")
 _MEDIA_RANGE = re.compile(r"\*|[A-Za-z0-9!#$&^_.+-]+/(\*|[A-Za-z0-9!#$&^_.+-]+)")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+:-]+")
 _WEBHOOK = re.compile(r"https?://[^\s/]+(/\S*)?")
+_PASSWORD_IN_URL = re.compile(r"[A-Za-z+.-]*:?/*[^/]*@")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 IDENTITY_HINT = 'write "sip:user@domain" and nothing more'
 PLACEHOLDERS = ("path", "id", "type", "sender")
@@ -238,7 +239,11 @@ def _hooks(config: ReceiverConfig) -> Iterator[Finding]:
             if name not in PLACEHOLDERS:
                 known = " ".join(f"{{{each}}}" for each in PLACEHOLDERS)
                 yield Finding((("hooks", "command", index),), Wrong(f"{{{name}}} is not known", f"known: {known}"))
-    if hooks.webhook and not _WEBHOOK.fullmatch(hooks.webhook):
+    if _PASSWORD_IN_URL.match(hooks.webhook):
+        yield _finding(
+            "a user or a password in a URL is not sent, and would be printed", "leave it out", "hooks.webhook"
+        )
+    elif hooks.webhook and not _WEBHOOK.fullmatch(hooks.webhook):
         yield _finding(f"{show(hooks.webhook)} is not an http or https URL", "", "hooks.webhook")
 
 

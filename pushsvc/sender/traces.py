@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pushsvc.api.fields import time_text
 from pushsvc.sender.job import Job
+from pushsvc.sender.outcome import one_line
 from pushsvc.sessions import Direction
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request
@@ -112,7 +113,7 @@ class Traces:
         found = self._calls.get(call_id)
         if found is not None:
             trace, attempt = found
-            trace.add(Event(self._clock.seconds(), attempt, direction, protocol, text, peer, octets))
+            trace.add(Event(self._clock.seconds(), attempt, direction, protocol, one_line(text), peer, octets))
 
 
 def _status(response: Any) -> str:

@@ -66,6 +66,10 @@ class Network:
                 "SIP on {listen} is not encrypted: who can change it on its way can change fingerprints of MSRP peers",
                 listen=str(listen),
             )
+        if config.sip.auth_password is not None and not config.sip.realm:
+            self.log.warn(
+                "sip.realm is not set: whoever asks gets a digest of our password, from which it may be guessed"
+            )
         self._key_log = key_log_of(os.environ)
         if self._key_log is not None:  # an error, so that no log level hides it
             self.log.error(

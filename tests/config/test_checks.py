@@ -213,6 +213,16 @@ class OfTheReceiver(ConfigCase):
             'r.toml:3: hooks.webhook: "ftp://h" is not an http or https URL',
         )
 
+    def test_a_password_in_a_webhook_is_not_printed(self) -> None:
+        """Neither by the mistake nor by --print-config; it would not be sent either."""
+        for url in ("https://user:opensesame@h/x", "http://opensesame@h", "opensesame@h"):
+            mistakes = self.receiver_mistakes(f'[hooks]\nwebhook = "{url}"')
+            self.assert_named(
+                mistakes, "r.toml:2: hooks.webhook: a user or a password in a URL is not sent, and would be printed"
+            )
+            self.assertNotIn("opensesame", str(mistakes))
+        self.assertEqual(self.receiver_mistakes('[hooks]\nwebhook = "http://h/x?to=a@b"'), [])
+
     def test_the_inbox_is_below_the_state_directory(self) -> None:
         """A unit lets it write nowhere else."""
         self.assert_named(self.receiver_mistakes('[inbox]\ndirectory = "/srv"'), "r.toml:2: inbox.directory: not a")

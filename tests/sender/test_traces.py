@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,6 +48,15 @@ class Tracing(SynchronousTestCase):
         self.assertEqual((sent.text, sent.count, sent.octets), ("SEND 1-300000/300000", 5, 300_000))
         self.assertEqual((answered.text, answered.count), ("200 OK", 5))
         self.assertIn("SEND 1-300000/300000 x5", self.trace().ladder())
+
+    def test_what_a_peer_says_is_one_line_of_text(self) -> None:
+        """It is shown on terminals: nothing there may be obeyed, turn direction, or look like another arrow."""
+        hostile = reply_to(self.invite, 486)
+        hostile = attrs.evolve(hostile, reason="No\x9b31m\u202e\u2028   0.000 s |--- SIP 200 OK")
+        self.traces.sip(Direction.IN, hostile, self.hop)
+        self.assertEqual([event.text for event in self.trace().events], ["486 No 31m 0.000 s |--- SIP 200 OK (INVITE)"])
+        self.assertTrue(all(line.isprintable() for line in self.trace().ladder().splitlines()))
+        self.assertEqual(len(self.trace().ladder().splitlines()), 4)
 
     def test_traffic_of_nobody_is_not_kept(self) -> None:
         self.traces.msrp(Direction.IN, "200 OK", 0, "another call", PEER)

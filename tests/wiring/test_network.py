@@ -67,6 +67,14 @@ class TheNetworkSide(SynchronousTestCase):
                 self.network(sip=Sip(listen=listen))
             self.assertEqual([event["listen"] for event in events if "listen" in event], warned)
 
+    def test_a_password_that_anybody_may_ask_for_is_warned_of(self) -> None:
+        """A callee that challenges us gets a digest, and may try passwords on it for as long as it likes."""
+        for realm, warned in (("", 1), ("example.com", 0)):
+            with capturedLogs() as events:
+                self.network(sip=Sip(auth_password=Secret("opensesame"), realm=realm))
+            self.assertEqual(sum("sip.realm" in event["log_format"] for event in events), warned)
+            self.assertNotIn("opensesame", str(events))
+
     def test_the_environment_can_ask_for_tls_keys(self) -> None:
         """Loudly: at a level that nothing hides, since everything can be read then."""
         path = Path(self.mktemp())
