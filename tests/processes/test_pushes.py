@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 from pathlib import Path
 
@@ -54,6 +55,18 @@ class Pushing(LabCase):
         (entry,) = self.inbox(lab)
         self.assertEqual(entry["icon"], {"type": "image/png", "size": len(icon)})
         self.assertEqual(lab.receiver.api.request("GET", f"/v1/inbox/{entry['id']}/icon"), icon)
+
+    def test_files_of_the_daemons_are_for_nobody_else(self) -> None:
+        """What people push is in them, and who to: whatever the umask is that a daemon was started with."""
+        umask = os.umask(0)
+        self.addCleanup(os.umask, umask)
+        lab = self.lab()
+        for octets in (made_up(MIB), b"short"):
+            self.assertEqual(self.final(lab, self.submit(lab, octets))["state"], "delivered")
+        for daemon in (lab.sender, lab.receiver):
+            made = [path for path in daemon.state.rglob("*") if not path.is_symlink()]
+            self.assertEqual([str(path) for path in made if path.stat().st_mode & 0o077], [])
+            self.assertGreater(len(made), 4)
 
     def test_signalling_over_tls_alone(self) -> None:
         """Both daemons listen on nothing but TLS: INVITE, ACK and BYE each way find it, MESSAGE too; also as sips:."""
