@@ -13,7 +13,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test wire soak fuzz check bench floods docs clean
+.PHONY: help demo test wire soak fuzz check bench floods docs wheel pins clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,10 +23,12 @@ help:
 	@echo 'make fuzz [INPUTS=100000 SEED=1]   hostile bytes for every parser, what an octet costs, and real daemons under attack'
 	@echo 'make soak [SEEDS=0-4999] [SOAK=300]  thousands of simulated worlds where everything goes wrong, then seconds of'
 	@echo '                                   two real daemons that are killed, stopped, and lied to by their disk'
-	@echo 'make check                         ruff, mypy --strict, the import rules'
+	@echo 'make check                         ruff, mypy --strict, the import rules, advisories about what is pinned'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md and .json'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
 	@echo 'make docs                          the documentation, into build/docs'
+	@echo 'make wheel                         a wheel, built twice and compared, into build/wheel'
+	@echo 'make pins                          constraints.txt and docs/licences.md anew, with the newest versions there are'
 	@echo 'make clean                         removes what the other targets made'
 
 demo: $(VENV)/.has-test
@@ -54,6 +56,7 @@ check: $(VENV)/.has-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@$(BIN)/python -m tests tests.test_architecture tests.test_packaging
+	@if $(MAKE) --no-print-directory $(VENV)/.has-audit; then $(BIN)/python -m tests.supply.advisories; else echo 'advisories: NOT CHECKED: pip-audit cannot be installed here'; fi
 
 bench: $(VENV)/.has-test
 	@$(BIN)/python -m benchmarks $(ONLY)
@@ -67,12 +70,20 @@ docs: $(VENV)/.has-test $(VENV)/.has-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
 	$(BIN)/pydoctor --quiet --warnings-as-errors
 
+wheel: $(VENV)/.has-test
+	@$(BIN)/python -m tests.supply.wheel build/wheel
+
+pins: $(VENV)/.has-test
+	@$(BIN)/python -m tests.supply.pins
+	@$(MAKE) --no-print-directory $(foreach extra,test check audit docs fuzz,$(VENV)/.has-$(extra))
+	@$(BIN)/python -m tests.supply.licences
+
 clean:
 	rm -rf $(VENV) build var _trial_temp* .mypy_cache .ruff_cache .hypothesis pushsvc.egg-info twisted/plugins/dropin.cache
 
 # One stamp for each set of extras; made again when the metadata changes.
-$(VENV)/.has-%: setup.cfg pyproject.toml | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet --editable '.[$*]' --config-settings editable_mode=compat
+$(VENV)/.has-%: setup.cfg pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]' --config-settings editable_mode=compat
 	@touch $@
 
 # What is missing is installed where it can be had, also when it was there before: a test that misses a program is
