@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -38,6 +39,18 @@ class TokenFiles(SynchronousTestCase):
         self.assertEqual(tokens.holder(GOOD.encode()), None)
         self.assertEqual(tokens.holder(b""), None)
         self.assertEqual(BearerTokens(()).holder(b"secret"), None)
+
+    def test_the_time_of_a_comparison_tells_nothing(self) -> None:
+        """All are compared, and each digest as a whole: neither which token it is nor how much of it is right shows."""
+        compared: list[tuple[bytes, bytes]] = []
+        self.patch(hmac, "compare_digest", lambda one, other: compared.append((one, other)) or one == other)
+        tokens = read_tokens(
+            self.write("".join(f"t{number}:read:{GOOD[number:]}{'0' * number}\n" for number in range(3)))
+        )
+        for secret, good in ((b"secret", True), (b"secreT", False)):
+            compared.clear()
+            self.assertIs(tokens.holder(secret) is not None, good)
+            self.assertEqual(compared, [(token.digest, hashlib.sha256(secret).digest()) for token in tokens.tokens])
 
     def test_a_star_allows_everything(self) -> None:
         holder = read_tokens(self.write(f"root:*:{GOOD}")).holder(b"secret")

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.sender.traces import MAX_EVENTS, MAX_PUSHES, Trace, Traces
 from pushsvc.sessions import Direction
+from pushsvc.sip.headers import Headers
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import reply_to
 from tests.sender.values import job
@@ -57,6 +58,13 @@ class Tracing(SynchronousTestCase):
         self.assertEqual([event.text for event in self.trace().events], ["486 No 31m 0.000 s |--- SIP 200 OK (INVITE)"])
         self.assertTrue(all(line.isprintable() for line in self.trace().ladder().splitlines()))
         self.assertEqual(len(self.trace().ladder().splitlines()), 4)
+
+    def test_neither_content_nor_credentials_are_kept(self) -> None:
+        """Whoever may read the API may read traces."""
+        headers = Headers([*self.invite.headers, ("Authorization", 'Digest username="a", response="opensesame"')])
+        self.traces.sip(Direction.OUT, self.invite.evolve(headers=headers, body=b"opensesame"), self.hop)
+        self.assertEqual(len(self.trace().events), 1)
+        self.assertNotIn("opensesame", str(self.trace()) + self.trace().ladder() + str(self.trace().to_json()))
 
     def test_traffic_of_nobody_is_not_kept(self) -> None:
         self.traces.msrp(Direction.IN, "200 OK", 0, "another call", PEER)
