@@ -45,9 +45,9 @@ def _has(node: ast.Module | ast.ClassDef, names: list[str]) -> bool:
 def is_ours(name: str) -> bool:
     """Whether there is a module of ours, or something in one, of this name."""
     parts = name.split(".")
-    with_module = next(length for length in range(len(parts), 0, -1) if _is_module(ROOT.joinpath(*parts[:length])))
+    length = max(length for length in range(len(parts) + 1) if _is_module(ROOT.joinpath(*parts[:length])))
     try:
-        functools.reduce(getattr, parts[with_module:], importlib.import_module(".".join(parts[:with_module])))
+        functools.reduce(getattr, parts[length:], importlib.import_module(".".join(parts[:length])))
     except AttributeError:
         return False
     return True
