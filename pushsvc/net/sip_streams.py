@@ -31,8 +31,8 @@ Address = tuple[str, str, int, str]  # with TLS also whom its certificate is for
 class Owner(Receiver, Protocol):
     """The user agent, as its streams see it."""
 
-    def limits(self, source: Hop) -> bool:
-        """Whether who is there is a stranger."""
+    def trusts(self, source: Hop) -> bool:
+        """Whether who is there is no stranger."""
 
     def unsent(self, message: Message, why: Unreachable) -> None:
         """This message could not be delivered, or it was lost with its stream before it was answered."""
@@ -76,7 +76,7 @@ class SipStreams:
             lambda: self._make(transport),
             Admission(),
             lambda host, port: self._owner.hears(Hop(transport, host, port)),
-            lambda host, port: self._owner.limits(Hop(transport, host, port)),
+            lambda host, port: self._owner.trusts(Hop(transport, host, port)),
         )
         return factory if self._tls is None or transport != "tls" else self._tls.server(factory)
 
@@ -163,8 +163,8 @@ class SipStreams:
     def hears(self, source: Hop) -> bool:
         return self._owner.hears(source)
 
-    def limits(self, source: Hop) -> bool:
-        return self._owner.limits(source)
+    def trusts(self, source: Hop) -> bool:
+        return self._owner.trusts(source)
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self._owner.unreadable(source, error, reply)

@@ -62,8 +62,8 @@ class Receiver(Protocol):
 class StreamOwner(Receiver, Protocol):
     """Who keeps the streams."""
 
-    def limits(self, source: Hop) -> bool:
-        """Whether who is there is a stranger."""
+    def trusts(self, source: Hop) -> bool:
+        """Whether who is there is no stranger."""
 
     def connection_made(self, stream: StreamTransport) -> None:
         """A stream is up."""
@@ -171,7 +171,7 @@ class StreamTransport(StreamProtocol):
     def connectionMade(self) -> None:
         peer: Any = self.transport.getPeer()
         self.peer = attrs.evolve(self._target or Hop(self._name, peer.host, peer.port), connection=self.number)
-        self._parser.limits = STRANGERS if self._target is None and self._owner.limits(self.peer) else DEFAULT_LIMITS
+        self._parser.limits = DEFAULT_LIMITS if self.is_ours or self._owner.trusts(self.peer) else STRANGERS
         self._life.begin(self.transport, self, secure=self._name == "tls")
         self._owner.connection_made(self)
         if self._name != "tls":
@@ -319,18 +319,18 @@ class StreamFactory(Factory):
         make: Callable[[], StreamTransport],
         admission: Admission | None = None,
         hears: Callable[[str, int], bool] = lambda host, port: True,
-        limits: Callable[[str, int], bool] = lambda host, port: True,
+        trusts: Callable[[str, int], bool] = lambda host, port: False,
     ) -> None:
         self._make = make
         self._hears = hears
-        self._limits = limits
+        self._trusts = trusts
         self.admission = admission
 
     def buildProtocol(self, addr: IAddress | None) -> StreamTransport | None:
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
         if not self._hears(host, port):
             return None
-        if self.admission is not None and self._limits(host, port) and not self.admission.admit(host):
+        if self.admission is not None and not self._trusts(host, port) and not self.admission.admit(host):
             return None
         stream = self._make()
         stream.factory = self
@@ -338,5 +338,5 @@ class StreamFactory(Factory):
 
     def left(self, host: str, port: int) -> None:
         """A stream of this peer is gone."""
-        if self.admission is not None and self._limits(host, port):
+        if self.admission is not None and not self._trusts(host, port):
             self.admission.left(host)

@@ -219,6 +219,10 @@ class UserAgent:
         """Whether who is there is one of many strangers, and not somebody that is trusted."""
         return self._shares.limits(source)
 
+    def trusts(self, source: Hop) -> bool:
+        """Whether who is there is somebody that is trusted, whatever strangers may do."""
+        return self._shares.trusts(source)
+
     def hears(self, source: Hop) -> bool:
         """Whether what comes from there is worth reading: not while it floods us."""
         return self._layer.hears(source, self._reactor.seconds())

@@ -61,9 +61,13 @@ class Shares:
     trusted: Networks = ()
     _debts: OrderedDict[Source, _Debt] = attrs.field(init=False, factory=OrderedDict)
 
+    def trusts(self, source: Hop) -> bool:
+        """Whether who is there is one of ours, and no stranger."""
+        return is_in(source.host, self.trusted)
+
     def limits(self, source: Hop) -> bool:
         """Whether this source has a limit at all."""
-        return self.rate > 0 and not is_in(source.host, self.trusted)
+        return self.rate > 0 and not self.trusts(source)
 
     def standing(self, source: Hop, now: float) -> Standing:
         """How it is met now."""

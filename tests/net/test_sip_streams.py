@@ -38,8 +38,8 @@ class Owner:
     def hears(self, source: Hop) -> bool:
         return source.host not in self.deaf_to
 
-    def limits(self, source: Hop) -> bool:
-        return True
+    def trusts(self, source: Hop) -> bool:
+        return False
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None: ...
 

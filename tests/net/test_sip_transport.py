@@ -53,8 +53,8 @@ class Owner:
     def hears(self, source: Hop) -> bool:
         return source.host not in self.deaf_to
 
-    def limits(self, source: Hop) -> bool:
-        return self.strangers
+    def trusts(self, source: Hop) -> bool:
+        return not self.strangers
 
     def unreadable(self, source: Hop, error: BadMessage, reply: Response | None) -> None:
         self.errors.append((source, error.status, reply))
@@ -149,7 +149,7 @@ class Connected(SynchronousTestCase):
         factory = StreamFactory(
             lambda: StreamTransport(self.owner, "tcp", 7, host),
             Admission(),
-            limits=lambda host, port: self.owner.strangers,
+            trusts=lambda host, port: not self.owner.strangers,
         )
         host.listenTCP(PORT, factory)
         self.peer = self.call()

@@ -118,7 +118,7 @@ class Limits(SynchronousTestCase):
         for core in (PEER, Hop("tcp", "::ffff:192.0.2.9", 5060)):
             self.assertEqual(charge(shares, 10 * BURST, core), [])
             self.assertIs(shares.standing(core, 0.0), WELCOME)
-            self.assertFalse(shares.limits(core))
+            self.assertEqual((shares.limits(core), shares.trusts(core)), (False, True))
         self.assertTrue(shares.limits(Hop("udp", "198.51.100.1", 5060)))
         self.assertTrue(shares.limits(Hop("udp", "fe80::1%eth0", 5060)))
 
@@ -127,6 +127,7 @@ class Limits(SynchronousTestCase):
         shares = Shares(rate=0)
         self.assertEqual(charge(shares, 10 * BURST), [])
         self.assertIs(shares.standing(PEER, 0.0), WELCOME)
+        self.assertEqual((shares.limits(PEER), shares.trusts(PEER)), (False, False))
 
     def test_the_table_is_bounded(self) -> None:
         """A flood from made-up addresses costs us no more than this; the newest debts are kept."""
