@@ -58,7 +58,7 @@ check: $(VENV)/.has-check
 	@$(BIN)/python -m tests tests.test_architecture tests.test_packaging
 	@if $(MAKE) --no-print-directory $(VENV)/.has-audit; then $(BIN)/python -m tests.supply.advisories; else echo 'advisories: NOT CHECKED: pip-audit cannot be installed here'; fi
 
-bench: $(VENV)/.has-test
+bench: $(VENV)/.has-test $(VENV)/.has-measured
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 floods: $(VENV)/.has-test
@@ -97,6 +97,12 @@ $(VENV)/.has-peers: $(if $(call missing,$(PEERS)),again) | $(BIN)/pip
 
 $(VENV)/.has-wire: $(if $(call missing,tshark),again) | $(BIN)/pip
 	@$(if $(call missing,tshark),$(call install,tshark,tshark))
+	@touch $@
+
+# What others reach is measured beside us, where it can be had.
+$(VENV)/.has-measured: | $(BIN)/pip
+	@$(MAKE) --no-print-directory $(VENV)/.has-bench || echo 'without sippy and aiosipua' >&2
+	@$(if $(call missing,nginx curl openssl),$(call install,nginx-light curl openssl,$(call missing,nginx curl openssl)))
 	@touch $@
 
 .PHONY: again

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.measure import Figure, Ratio, Result, seconds
+from benchmarks.peers import nginx, openssl_handshakes
 from benchmarks.processes import ROOT, Spent, bare_tls, cpu_seconds, https_upload, memory, reset_peak
 from pushsvc.pushctl.client import Json
 from pushsvc.pushctl.daemon import Role
@@ -55,9 +56,15 @@ def bulk(rounds: int) -> Result:
     ours: list[Spent] = []
     bare: list[Spent] = []
     uploads: list[Spent] = []
+    stored: list[Spent] = []
     growth: dict[Role, list[float]] = {"sender": [], "receiver": []}
     idle: dict[Role, list[float]] = {"sender": [], "receiver": []}
-    with running() as lab, bare_tls(FOLDER / "bare") as limit, https_upload(FOLDER / "https") as web:
+    with (
+        running() as lab,
+        bare_tls(FOLDER / "bare") as limit,
+        https_upload(FOLDER / "https") as web,
+        nginx(FOLDER / "nginx") as server,
+    ):
         subject = made_up(FOLDER / "lab" / "bulk.bin", BULK)
         for _ in range(min(rounds, 3)):
             for role, daemon in (("sender", lab.sender), ("receiver", lab.receiver)):
@@ -68,6 +75,7 @@ def bulk(rounds: int) -> Result:
                 growth[role].append(memory(daemon.pid, "VmHWM"))
             bare.append(limit.send(BULK))
             uploads.append(web.put(subject))
+            stored += [server.put(subject)] if server else []
     rate, bare_rate = _rate("pushsvc, MSRP over TLS, stored", ours), _rate("bare Twisted TLS, 64 KiB writes", bare)
     cpu = _cpu("CPU per GiB, pushsvc, both daemons", ours, "≤ 5.5")
     of_receiver = [Spent(each.seconds, each.receiver_cpu) for each in ours]
@@ -75,20 +83,21 @@ def bulk(rounds: int) -> Result:
     sides = [_cpu("CPU per GiB, push-sender", of_sender), _cpu("CPU per GiB, push-receiver", of_receiver)]
     bare_cpu = _cpu("CPU per GiB, bare TLS, both ends", bare)
     web_rate, web_cpu = _rate("HTTPS upload, Twisted Web, stored", uploads), _cpu("CPU per GiB, HTTPS upload", uploads)
+    server_rate = [_rate("curl to nginx, stored", stored)] if stored else []
     idles = [Figure(f"RSS of push-{role}, before", "MiB", tuple(samples)) for role, samples in idle.items()]
     peaks = [
         Figure(f"RSS of push-{role}, peak", "MiB", tuple(samples), "≤ 40 more") for role, samples in growth.items()
     ]
     return Result(
         "Bulk: one push of 1 GiB",
-        [rate, bare_rate, web_rate, cpu, *sides, bare_cpu, web_cpu, *idles, *peaks],
+        [rate, bare_rate, web_rate, *server_rate, cpu, *sides, bare_cpu, web_cpu, *idles, *peaks],
         [
             Ratio("MB/s, to bare TLS", rate, bare_rate, "≥ 0.55"),
             Ratio("MB/s, to an HTTPS upload", rate, web_rate, "≥ 1.5"),
             Ratio("CPU per GiB, to bare TLS", cpu, bare_cpu),
         ],
         "From the answer 202 to `delivered`: INVITE, TLS, MSRP, two hashes, fsync, BYE. Bare TLS has none of these; "
-        "the HTTPS upload has TLS, file and fsync, and a blocking client.",
+        "the HTTPS upload has TLS, file and fsync, and a blocking client; nginx does not sync.",
     )
 
 
@@ -115,6 +124,7 @@ def pushes(rounds: int) -> Result:
     """Whole pushes of 2 KiB, a session each, beside bare TLS connections that carry the same."""
     rates: list[float] = []
     bare: list[float] = []
+    in_c: list[float] = []
     cost: dict[Role, list[float]] = {"sender": [], "receiver": []}
     with running() as lab, bare_tls(FOLDER / "bare") as limit:
         pids: dict[Role, int] = {"sender": lab.sender.pid, "receiver": lab.receiver.pid}
@@ -125,12 +135,14 @@ def pushes(rounds: int) -> Result:
             for role, pid in pids.items():
                 cost[role].append((cpu_seconds(pid) - before[role]) / PUSHES * 1000)
             bare.append(PUSHES / limit.send(len(SMALL), PUSHES, CLIENTS).seconds)
+            in_c += filter(None, [openssl_handshakes(FOLDER / "openssl")])
     ours = Figure("pushes of 2 KiB, submitted and delivered", "/s", tuple(rates))
     handshakes = Figure("bare Twisted TLS connections with 2 KiB", "/s", tuple(bare))
     cpu = [Figure(f"CPU of push-{role} for each push", "ms", tuple(samples)) for role, samples in cost.items()]
+    openssl = [Figure("TLS connections, openssl s_time to s_server", "/s", tuple(in_c))] if in_c else []
     return Result(
         "Small pushes",
-        [ours, handshakes, *cpu],
+        [ours, handshakes, *openssl, *cpu],
         [Ratio("pushes, to bare TLS connections", ours, handshakes, "≥ 0.4")],
         "Each push has a dialog and an MSRP session of its own; those that are under way together share a connection.",
     )

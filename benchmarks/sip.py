@@ -1,8 +1,12 @@
-"""SIP parsing and formatting: one INVITE with its core headers read, beside twisted.protocols.sip doing the same."""
+"""SIP parsing and formatting: one INVITE with its core headers read, beside twisted.protocols.sip doing the same.
+
+And beside sippy and aiosipua, where they are installed (extra "bench").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from twisted.protocols import sip as twisted_sip
@@ -10,6 +14,15 @@ from twisted.protocols import sip as twisted_sip
 from benchmarks.measure import Figure, Ratio, Result, interleaved, seconds
 from pushsvc.sip.codec import encode, parse
 from pushsvc.sip.message import Request
+
+try:
+    from sippy.SipRequest import SipRequest
+except ImportError:
+    SipRequest = None
+try:
+    from aiosipua import SipMessage
+except ImportError:
+    SipMessage = None
 
 SAMPLE = Path(__file__).parent.parent / "tests" / "wire" / "flow1" / "01-sip-INVITE-offer-sendonly.bin"
 INVITE = SAMPLE.read_bytes()
@@ -28,6 +41,25 @@ def theirs() -> tuple[object, ...]:
     via = twisted_sip.parseViaHeader(headers["via"][0])
     addresses = [twisted_sip.parseAddress(headers[name][0]) for name in ("from", "to", "contact")]
     return via.branch, *addresses, headers["call-id"][0], int(headers["cseq"][0].split()[0])
+
+
+def sippy() -> tuple[object, ...]:
+    """The same from sippy's."""
+    request = SipRequest(INVITE.decode())
+    body = request.getHFBody
+    addresses = [body(name).getUri() for name in ("from", "to", "contact")]
+    return body("via").getBranch(), *addresses, body("call-id"), body("cseq").getCSeqNum()
+
+
+def aiosipua() -> tuple[object, ...]:
+    """The same from aiosipua's."""
+    request = SipMessage.parse(INVITE)
+    return request.via[0].branch, request.from_addr, request.to_addr, request.contact, request.call_id, request.cseq
+
+
+def peers() -> dict[str, Callable[[], object]]:
+    """Those that are installed."""
+    return {**({"sippy": sippy} if SipRequest else {}), **({"aiosipua": aiosipua} if SipMessage else {})}
 
 
 def microseconds(work: Callable[[], object]) -> float:
@@ -59,6 +91,7 @@ def run(rounds: int) -> Result:
         {
             "parse, pushsvc": lambda: microseconds(ours),
             "parse, twisted.protocols.sip": lambda: microseconds(theirs),
+            **{f"parse, {name}": partial(microseconds, work) for name, work in peers().items()},
             "format, pushsvc": lambda: microseconds(lambda: encode(request)),
             "format, twisted.protocols.sip": lambda: microseconds(twisted_request.toString),
         },
