@@ -122,7 +122,7 @@ class Msrp:
     relay: MsrpUri | None = None
     relay_user: str = ""
     relay_password: Secret | None = None
-    chunk: Octets = setting(Octets(256 << 10), between(128, 1 << 30, write_size))
+    chunk: Octets = setting(Octets(1 << 20), between(128, 1 << 30, write_size))
     window: Octets = setting(Octets(4 << 20), between(128, 1 << 40, write_size))
     sha1_fingerprints: bool = False
     bind_timeout: Seconds = setting(Seconds(30.0), some_time)

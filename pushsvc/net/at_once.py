@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST = 256 * 1024  # octets: more in a piece leave the processor's cache before the last one who wants them has come
-SEND_AT_ONCE = 2 * MOST  # octets: a chunk of that size and what is around it, each call goes through the whole reactor
+MOST = 512 * 1024  # octets: more in a piece leave the processor's cache before the last one who wants them has come
+SEND_AT_ONCE = 1024 * 1024  # octets: each call goes through the whole reactor
 
 
 def write_widely(transport: Any) -> None:

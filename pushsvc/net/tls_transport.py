@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from pushsvc.net.at_once import fit_reads, write_widely
 
 RECORD = 16384  # the most octets of content in one TLS record (RFC 8446 §5.1)
-AT_ONCE = 64 * RECORD  # octets given to OpenSSL together, which then holds as many: an MSRP chunk and its head fit
+AT_ONCE = 16 * RECORD  # octets given to OpenSSL together: it keeps room for as many while the connection lasts
 RECORD_OVERHEAD = 64  # octets that TLS adds to each record, rounded up
 
 

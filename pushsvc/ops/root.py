@@ -13,6 +13,7 @@ from twisted.python.components import Componentized
 
 from pushsvc.config import Config
 from pushsvc.errors import ConfigErrors
+from pushsvc.ops.allocation import keep_buffers
 from pushsvc.ops.exits import exit_for, refuse
 from pushsvc.ops.logs import LogObserver, Output, install
 from pushsvc.ops.state import hold_state_dir
@@ -22,6 +23,7 @@ _CIRCUMSTANCES = (ConfigErrors, CannotListenError, OSError)  # everything else i
 
 def daemon(config: Config, twistd: Mapping[str, Any] | None, make: Callable[[], IService]) -> IService:
     """What `make` makes, below a root. `twistd`: twistd's own options. SystemExit with a reason when it cannot be."""
+    keep_buffers()
     hold_state_dir(config.state_dir)
     root = Root(log_observer(config, twistd or {}))
     try:
