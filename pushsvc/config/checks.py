@@ -129,8 +129,6 @@ def _msrp(config: Config) -> Iterator[Finding]:
         else:
             continue
         yield Finding((("msrp", "listen", index), ("msrp", "allow_plain")), wrong)
-    if msrp.window < msrp.chunk:
-        yield _finding("the window is smaller than one chunk", "raise it, or lower chunk", "msrp.window", "msrp.chunk")
     if msrp.relay and not msrp.relay.secure:
         yield _finding(f'"{msrp.relay}" is not over TLS', 'RFC 4976 §4: write "msrps://..."', "msrp.relay")
     if msrp.relay and msrp.relay_password is None:

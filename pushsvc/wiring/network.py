@@ -225,7 +225,7 @@ def msrp_settings(config: Config, product: Product) -> MsrpSettings:
     """The section [msrp] as the endpoint takes it."""
     msrp = config.msrp
     transfer = Transfer(
-        chunk=msrp.chunk,
+        chunk=min(msrp.chunk, msrp.window),
         window=msrp.window,
         response_timeout=msrp.response_timeout,
         report_timeout=product.report_timeout,

@@ -32,7 +32,7 @@ listen = [
     "tpc:127.0.0.1:5060",
 ]
 [msrp]
-window = "1KiB"
+relay_user = "alice"
 [tls]
 certificate = "cert.pem"
 [delivery]
@@ -129,7 +129,7 @@ class Mistakes(ConfigCase):
                 's.toml:3: sip.identty: unknown key; did you mean "identity"?',
                 's.toml:6: sip.listen[1]: "tpc:127.0.0.1:5060" is not an address to listen on; '
                 'write "udp:127.0.0.1:5060" or "tls:[::1]:5061"',
-                "s.toml:9: msrp.window: the window is smaller than one chunk; raise it, or lower chunk",
+                "s.toml:9: msrp.relay_user: there is no relay for this user; set relay",
                 "s.toml:11: tls.private_key: is missing beside certificate; give both or neither",
                 's.toml:13: delivery.retry.first: "5 sec" is not a duration; '
                 'write "500ms", "30s", "5m", "3d", or a number of seconds',

@@ -20,7 +20,7 @@ from pushsvc.msrp.uri import MsrpUri
 from pushsvc.net.msrp_relay import Relay
 from pushsvc.net.observer import Observers
 from pushsvc.sip.uri import SipUri
-from pushsvc.wiring.network import Network, Product, account_of, relay_of, tls_of
+from pushsvc.wiring.network import Network, Product, account_of, msrp_settings, relay_of, tls_of
 from tests import sim
 from tests.identities import identity_of
 
@@ -168,3 +168,9 @@ class TheNetworkSide(SynchronousTestCase):
         )
         self.assertEqual(network.identity.der, again.identity.der)
         self.assertFalse(IReactorPluggableNameResolver.providedBy(network))
+
+    def test_no_chunk_is_longer_than_the_window(self) -> None:
+        """A window may be set without a thought for the chunks."""
+        for msrp, chunk in ((Msrp(window=65536), 65536), (Msrp(chunk=2048), 2048), (Msrp(), 1 << 20)):
+            settings = msrp_settings(ReceiverConfig(msrp=msrp), Product(allow=(), max_sessions=1))
+            self.assertEqual(settings.transfer.chunk, chunk)
