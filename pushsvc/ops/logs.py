@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
 import attrs
+from constantly import NamedConstant
 from twisted.logger import ILogObserver, LogEvent, LogLevel
 from twisted.python.components import Componentized
 from zope.interface import implementer
@@ -62,6 +64,13 @@ class Rate:
         self._seen[kind] += 1
         return self._seen[kind] <= self.limit
 
+    def keeps_back(self, kind: Kind, now: float) -> bool:
+        """Whether an event of this kind would be one too many; it need not be made then, and is counted already."""
+        if self._seen[kind] < self.limit or int(now) != self._second:
+            return False
+        self._seen[kind] += 1
+        return True
+
     def turn(self, now: float) -> list[tuple[Kind, int]]:
         """What was kept back in the second that is over; nothing while it is not."""
         if int(now) == self._second:
@@ -90,10 +99,9 @@ class LogObserver:
             text = self._output.on_terminal()
         self._line: Writer = text_line if text else json_line
 
-    @property
-    def is_detailed(self) -> bool:
-        """Whether events at debug become lines."""
-        return self._threshold is LogLevel.debug
+    def wants(self, level: NamedConstant, kind: Kind, now: float, *, unlimited: bool) -> bool:
+        """Whether an event of this kind would become a line now; one that is not wanted counts as kept back."""
+        return level >= self._threshold and (unlimited or not self._rate.keeps_back(kind, now))
 
     def reopen(self) -> None:
         self._output.reopen()
@@ -128,9 +136,11 @@ def reconfigure(settings: Log) -> None:
         observer.reopen()
 
 
-def is_detailed() -> bool:
-    """Whether events at debug are worth the making: where no observer is installed, anybody may listen."""
-    return not _installed or _installed[0].is_detailed
+def is_wanted(namespace: str, level: NamedConstant, words: str, *, unlimited: bool = False) -> bool:
+    """Whether an event is worth the making. Where no observer is installed, anybody may listen."""
+    if not _installed:
+        return True
+    return _installed[0].wants(level, (namespace, level.name, words), time.time(), unlimited=unlimited)
 
 
 def _kept_back(event: LogEvent, namespace: str, level: str, words: str, count: int) -> LogEvent:

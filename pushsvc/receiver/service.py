@@ -49,7 +49,7 @@ def make_receiver(config: ReceiverConfig, reactor: Any, ready_file: Path | None)
     """The receiver as one service. Raises ConfigErrors, OSError, ValueError."""
     metrics = ReceiverMetrics()
     ear = Ear()
-    observer = Observers((Counting(metrics), WireLog(unlimited=False, is_detailed=logs.is_detailed), ear))
+    observer = Observers((Counting(metrics), WireLog(unlimited=False, is_wanted=logs.is_wanted), ear))
     product = Product(allow=push.RECEIVER_ALLOW, max_sessions=config.accept.max_sessions)
     network = Network(config, reactor, observer, product)
     readiness = Readiness()

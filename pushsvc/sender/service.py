@@ -54,7 +54,7 @@ def make_sender(config: SenderConfig, reactor: Any, ready_file: Path | None) -> 
     metrics = SenderMetrics()
     traces = Traces(reactor)
     ear = Ear()
-    observer = Observers((Counting(metrics), WireLog(unlimited=True, is_detailed=logs.is_detailed), traces, ear))
+    observer = Observers((Counting(metrics), WireLog(unlimited=True, is_wanted=logs.is_wanted), traces, ear))
     product = Product(push.SENDER_ALLOW, MAX_SESSIONS, config.delivery.success_report, config.delivery.report_timeout)
     network = Network(config, reactor, observer, product)
     work = Sending(config, reactor, network, metrics, traces)

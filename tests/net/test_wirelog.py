@@ -87,7 +87,30 @@ class Logged(SynchronousTestCase):
 
     def test_where_detail_is_not_kept_frames_cost_nothing_and_refusals_are_told_all_the_same(self) -> None:
         """Making an event that nobody keeps takes longer than anything else about a chunk of 2 KiB."""
-        log = WireLog(unlimited=False, is_detailed=lambda: False)
+        log = WireLog(unlimited=False, is_wanted=lambda name, level, words, unlimited: level > LogLevel.debug)
         for frame in ("SEND 1-5/5", "200 OK", "413 Stop sending"):
             log.msrp(Direction.IN, frame, 5, "call1", "tls:192.0.2.1:2855")
         self.assertEqual([event["frame"] for event in self.events], ["413 Stop sending"])
+
+    def test_what_would_not_be_written_is_not_made(self) -> None:
+        """A flood of MESSAGEs is ten lines a second and a count; what it is asked by is what would be logged."""
+        asked: list[tuple[Any, ...]] = []
+
+        def refuse(*kind: Any, unlimited: bool) -> bool:
+            asked.append((*kind, unlimited))
+            return False
+
+        log = WireLog(unlimited=True, is_wanted=refuse)
+        log.sip(Direction.IN, make_invite(), UDP_PEER)
+        log.sip(Direction.OUT, make_response(make_invite(), 180), UDP_PEER)
+        log.sip(Direction.OUT, make_response(make_invite(), 200), UDP_PEER)
+        name = "pushsvc.net.wirelog.WireLog"
+        self.assertEqual(
+            asked,
+            [
+                (name, LogLevel.info, "sip req", True),
+                (name, LogLevel.debug, "sip resp", True),
+                (name, LogLevel.info, "sip resp", True),
+            ],
+        )
+        self.assertEqual(self.events, [])

@@ -99,6 +99,21 @@ class Observer(SynchronousTestCase):
                 self.observer(event("a", at=second + 0.5))
         self.assertEqual(self.words(), ["info a"] * 30)
 
+    def test_who_asks_first_need_not_make_what_would_be_kept_back(self) -> None:
+        """It is counted all the same; a new second begins with a line."""
+        kind = ("pushsvc.x", "info", "a")
+
+        def happened(at: float) -> None:
+            if self.observer.wants(LogLevel.info, kind, at, unlimited=False):
+                self.observer(event("a", at, log_namespace="pushsvc.x"))
+
+        for _ in range(30):
+            happened(1000.5)
+        happened(1001.0)
+        expected = ["info a"] * 10 + ["info more of these were not logged what=a count=20", "info a"]
+        self.assertEqual(self.words(), expected)
+        self.assertTrue(self.observer.wants(LogLevel.info, kind, 1001.0, unlimited=True))
+
     def test_an_event_can_ask_to_be_written_always(self) -> None:
         """The account of what was delivered must have no holes."""
         for _ in range(30):
@@ -173,13 +188,13 @@ class Installed(SynchronousTestCase):
         self.observer(event("a"))
         self.assertEqual(self.output.lines, [])
 
-    def test_it_says_whether_detail_is_worth_the_making(self) -> None:
-        """Also after a reload. Where it is not the observer, somebody else may want all."""
-        self.assertTrue(logs.is_detailed())
+    def test_it_says_whether_an_event_is_worth_the_making(self) -> None:
+        """By its level, also after a reload. Where it is not the observer, somebody else may want all."""
+        self.assertTrue(logs.is_wanted("pushsvc.x", LogLevel.debug, "a"))
         install(Application("x"), self.observer)
-        self.assertFalse(logs.is_detailed())
+        self.assertFalse(logs.is_wanted("pushsvc.x", LogLevel.debug, "a", unlimited=True))
         reconfigure(Log(level=Level.DEBUG, format=LogFormat.TEXT))
-        self.assertTrue(logs.is_detailed())
+        self.assertTrue(logs.is_wanted("pushsvc.x", LogLevel.debug, "a"))
 
     def test_without_one_a_reload_has_nothing_to_do(self) -> None:
         """twistd was told to use another observer."""
