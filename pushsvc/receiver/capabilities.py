@@ -9,10 +9,11 @@ from pushsvc.receiver.reception import Host
 from pushsvc.sessions import ACCEPT
 from pushsvc.sip.uri import SipUri
 
+Told = tuple[list[tuple[str, str]], bytes]
+"""Header fields and body."""
 
-def capabilities(
-    host: Host, local: sdp.LocalEnd, max_size: int, contact: SipUri
-) -> tuple[list[tuple[str, str]], bytes]:
+
+def capabilities(host: Host, local: sdp.LocalEnd, max_size: int, contact: SipUri) -> Told:
     """Headers and body of the 200. Every caller gets the same: it tells nothing about users.
 
     `max_size` is octets of one content, `contact` where SIP reaches this machine.

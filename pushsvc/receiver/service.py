@@ -25,7 +25,7 @@ from pushsvc.net.wirelog import WireLog
 from pushsvc.ops import logs
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.ops.steady_timers import SteadyTimers
-from pushsvc.receiver.capabilities import capabilities
+from pushsvc.receiver.capabilities import Told, capabilities
 from pushsvc.receiver.decisions import Decisions
 from pushsvc.receiver.events import Events
 from pushsvc.receiver.hooks import hooks_of
@@ -86,7 +86,9 @@ class Receiving:
             )
         self._config = config
         self._metrics = metrics
+        self._network = network
         self._sessions = network.sessions
+        self._told: tuple[tuple[object, ...], Told] = (), ([], b"")
         self._threads = Threads(reactor, "inbox", SYNC_THREADS)
         self.event_log = EventLog(reactor)
         self.inbox = Inbox(
@@ -102,12 +104,7 @@ class Receiving:
         self._reception = Reception(network.sessions, self._policy(), self.inbox, host_of(config, metrics))
         own_pushes = OwnPushes(network.sessions, network.floors, config.sip, ear, secure=network.secure)
         network.sessions.on_invitation = own_pushes.before(network.sessions.on_invitation)
-        network.sessions.capabilities = lambda: capabilities(
-            self._reception.host,
-            network.floors.local_end(secure=network.secure),
-            self._config.accept.max_size,
-            network.uri(),
-        )
+        network.sessions.capabilities = self._capabilities
         self._authentication = network.authentication
         self._authentication.admit(users_of(config))
         network.agent.on_unauthenticated = metrics.not_authenticated
@@ -156,6 +153,15 @@ class Receiving:
     def obstacles(self) -> dict[str, str]:
         inbox = {} if self.inbox.writable else {"inbox": "the inbox takes nothing now"}
         return inbox | self.presence.obstacles()
+
+    def _capabilities(self) -> Told:
+        """Made when what they say has changed, and not for each of a flood of OPTIONS."""
+        network, host, max_size = self._network, self._reception.host, self._config.accept.max_size
+        about = host, max_size, network.msrp.host_and_port(network.secure)
+        if self._told[0] != about:
+            local = network.floors.local_end(secure=network.secure)
+            self._told = about, capabilities(host, local, max_size, network.uri())
+        return self._told[1]
 
     def _policy(self) -> Policy:
         config = self._config

@@ -18,6 +18,7 @@ from pushsvc.sessions.room import Room
 from pushsvc.sessions.session import Ended, Session
 from pushsvc.sessions.unwanted import Unwanted
 from pushsvc.sip.dialog import DialogId, dialog_id
+from pushsvc.sip.headers import Headers
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
@@ -47,6 +48,7 @@ class Sessions:
         self._sessions: dict[DialogId, Session] = {}
         self._calls: dict[tuple[str, str | None], Session] = {}  # those we dialed, by Call-ID and our tag
         self._invitations: dict[tuple[str, str | None], Invitation] = {}  # by Call-ID and the caller's tag
+        self._told: tuple[list[tuple[str, str]], Headers] = [], Headers()  # what OPTIONS was last answered with
         self._unwanted = Unwanted(floors.agent)
         floors.agent.on_request = self._arrived
         floors.agent.on_stray = self._answered_again
@@ -157,8 +159,10 @@ class Sessions:
 
     def _answer_options(self, request: Request) -> None:
         fields, body = self.capabilities()
-        common = [("Allow", ", ".join(self._allow)), ("Supported", ", ".join(SUPPORTED))]
-        self.respond(request, 200, [*common, *fields], body)
+        if fields is not self._told[0]:
+            common = [("Allow", ", ".join(self._allow)), ("Supported", ", ".join(SUPPORTED))]
+            self._told = fields, Headers([*common, *fields])
+        self.respond(request, 200, self._told[1], body)
 
     def _invited(self, request: Request, source: Hop) -> None:
         caller = (request.call_id, request.from_.tag)

@@ -275,7 +275,8 @@ def reply_to(
         fields += _all_of(request.headers, "Timestamp")
     elif status < 300 and request.method in _DIALOG_FORMING and request.to.tag is None:
         fields += _all_of(request.headers, "Record-Route")
-    made = Headers.trusted((*fields, *Headers(headers).fields))
+    further = headers if isinstance(headers, Headers) else Headers(headers)
+    made = Headers.trusted((*fields, *further.fields))
     return Response(status, reason or reason_phrase(status), made, body, core)
 
 

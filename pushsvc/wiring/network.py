@@ -122,6 +122,9 @@ class Network:
             prefer_active=config.msrp.setup is Setup.ACTIVE,
         )
         self.sessions = Sessions(self.floors, allow=product.allow, max_sessions=product.max_sessions)
+        transports = {each.transport for each in config.msrp.listen}
+        # Whether we offer MSRP over TLS: always, unless there is nothing but a plain listener, and no relay.
+        self.secure = not transports or "tls" in transports or config.msrp.relay is not None
 
     def listen(self) -> dict[str, dict[str, str]]:
         """Open every listener; where each really is, for the ready file. Raises CannotListenError."""
@@ -145,12 +148,6 @@ class Network:
         """Where a peer without a core reaches us: over TCP where that is listened on, since INVITEs are large."""
         transport = next(name for name in ("tcp", "udp", "tls") if name in self.agent.addresses)
         return self.agent.contact(self._config.sip.identity.user, transport)
-
-    @property
-    def secure(self) -> bool:
-        """Whether we offer MSRP over TLS: always, unless there is nothing but a plain listener, and no relay."""
-        transports = {each.transport for each in self._config.msrp.listen}
-        return not transports or "tls" in transports or self._config.msrp.relay is not None
 
 
 def _passed_by(result: Any, call: Callable[[], None]) -> Any:
