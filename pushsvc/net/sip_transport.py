@@ -81,12 +81,12 @@ class UdpTransport(DatagramProtocol):
 
     def __init__(self, receiver: Receiver, number: int) -> None:
         self.number = number
+        self.is_ipv6 = False
         self._receiver = receiver
 
-    @property
-    def is_ipv6(self) -> bool:
+    def startProtocol(self) -> None:
         host: Any = self.transport.getHost()
-        return ":" in host.host
+        self.is_ipv6 = ":" in host.host
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         source = Hop("udp", addr[0], addr[1], connection=self.number)

@@ -310,5 +310,9 @@ class UserAgent:
 
     def _socket(self, hop: Hop) -> UdpTransport | None:
         """The socket that the message to be answered came in by, else one for this kind of address."""
-        fitting = [socket for socket in self._udp if socket.is_ipv6 is (":" in hop.host)]
-        return next((socket for socket in fitting if socket.number == hop.connection), next(iter(fitting), None))
+        is_ipv6 = ":" in hop.host
+        if hop.connection is not None and hop.connection < len(self._udp):
+            socket = self._udp[hop.connection]
+            if socket.is_ipv6 is is_ipv6:
+                return socket
+        return next((socket for socket in self._udp if socket.is_ipv6 is is_ipv6), None)

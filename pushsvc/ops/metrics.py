@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 import twisted
 from prometheus_client import (
@@ -55,8 +56,10 @@ class Metrics:
         self._count_msrp()
 
     def _count_sip(self) -> None:
-        self._requests = self._counter("pushsvc_sip_requests_total", "SIP requests", "direction", "method")
-        self._responses = self._counter("pushsvc_sip_responses_total", "SIP responses", "direction", "code")
+        requests = self._counter("pushsvc_sip_requests_total", "SIP requests", "direction", "method")
+        responses = self._counter("pushsvc_sip_responses_total", "SIP responses", "direction", "code")
+        # Looked up once: these are counted for every message.
+        self._request, self._response = cache(requests.labels), cache(responses.labels)
         self._retransmissions = self._counter("pushsvc_sip_retransmissions_total", "SIP messages that were sent again")
         self._parse_errors = self._counter("pushsvc_sip_parse_errors_total", "What was no SIP message", "transport")
         self._transactions = self._gauge("pushsvc_sip_transactions", "SIP transactions that are alive")
@@ -91,10 +94,10 @@ class Metrics:
         self._certificate.set(at)
 
     def sip_request(self, direction: str, method: str) -> None:
-        self._requests.labels(direction, method if method in METHODS else OTHER).inc()
+        self._request(direction, method if method in METHODS else OTHER).inc()
 
     def sip_response(self, direction: str, code: int) -> None:
-        self._responses.labels(direction, str(code) if 100 <= code <= 699 else OTHER).inc()
+        self._response(direction, str(code) if 100 <= code <= 699 else OTHER).inc()
 
     def sip_retransmissions(self, count: int) -> None:
         """So many more."""

@@ -137,6 +137,19 @@ class Headers:
                 new = []
         return Headers.trusted((*fields, *new))
 
+    def with_first(self, name: str, value: str) -> Headers:
+        """With this value in the first field of that name. Raises Misuse when there is none."""
+        key = header_key(name)
+        first, repeated = self.index
+        if key not in first or not is_sendable(value):
+            raise Misuse(f"no field {name!r}, or one that cannot be sent: {value!r}")
+        fields = list(self.fields)
+        place = next(place for place, field in enumerate(fields) if header_key(field[0]) == key)
+        fields[place] = (fields[place][0], value)
+        headers = Headers.trusted(tuple(fields))
+        _set(headers, "_index", ({**first, key: value}, repeated))
+        return headers
+
     def added(self, name: str, value: str) -> Headers:
         """With one more field at the end."""
         new = ((name, value),)

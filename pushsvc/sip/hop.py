@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import attrs
@@ -61,6 +62,11 @@ def is_in(host: str, networks: Networks) -> bool:
     return any(address in network for network in networks)
 
 
+def membership(networks: Networks) -> Callable[[str], bool]:
+    """`is_in` of these networks, for whoever asks for each message: it remembers the hosts it was asked for lately."""
+    return lru_cache(maxsize=1024)(lambda host: is_in(host, networks))
+
+
 def default_port(transport: str) -> int:
     """The port of a Via or URI that names none (RFC 3261 §18.2.2, §19.1.2)."""
     return 5061 if transport.lower() == "tls" else 5060
@@ -91,4 +97,4 @@ def reply_hop(message: Message, source: Hop) -> Hop:
     port = via.port or default_port(source.transport)
     if not source.reliable and via.rport is not None:
         port = source.port
-    return attrs.evolve(source, port=port)
+    return Hop(source.transport, source.host, port, source.connection, source.name)

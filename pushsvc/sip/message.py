@@ -329,9 +329,6 @@ def _hops_left(headers: Headers) -> int:
 
 
 def _with_top_via(headers: Headers, via: Via) -> Headers:
-    for place, (name, value) in enumerate(headers.fields):
-        if header_key(name) == "Via":
-            below = split_list(value)[1:] if "," in value else []
-            field = (name, ", ".join([str(via), *below]))
-            return Headers.trusted((*headers.fields[:place], *Headers([field]), *headers.fields[place + 1 :]))
-    raise Misuse("a message without Via")
+    value = headers.first.get("Via", "")
+    below = split_list(value)[1:] if "," in value else []
+    return headers.with_first("Via", ", ".join([str(via), *below]))

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from collections.abc import Callable
 
 import attrs
 
-from pushsvc.sip.hop import Hop, Networks, is_in, network_of
+from pushsvc.sip.hop import Hop, Networks, membership, network_of
 from pushsvc.sip.transaction import TurnedDeaf
 
 # SECURITY part 5: rates per source.
@@ -59,11 +60,15 @@ class Shares:
     rate: float = RATE
     burst: int = BURST
     trusted: Networks = ()
+    _is_trusted: Callable[[str], bool] = attrs.field(init=False)
     _debts: OrderedDict[Source, _Debt] = attrs.field(init=False, factory=OrderedDict)
+
+    def __attrs_post_init__(self) -> None:
+        self._is_trusted = membership(self.trusted)
 
     def trusts(self, source: Hop) -> bool:
         """Whether who is there is one of ours, and no stranger."""
-        return is_in(source.host, self.trusted)
+        return self._is_trusted(source.host)
 
     def limits(self, source: Hop) -> bool:
         """Whether this source has a limit at all."""
@@ -71,7 +76,10 @@ class Shares:
 
     def standing(self, source: Hop, now: float) -> Standing:
         """How it is met now."""
-        owes = self._owes(_source(source), now)
+        who = _source(source)
+        if who not in self._debts:
+            return Standing.WELCOME
+        owes = self._owes(who, now)
         if owes.debt < self.burst or not self.limits(source):
             return Standing.WELCOME
         return Standing.SHORT if owes.excess < self.burst else Standing.DEAF
@@ -98,6 +106,8 @@ class Shares:
     def pay_back(self, source: Hop, now: float) -> None:
         """Something was accepted."""
         who = _source(source)
+        if who not in self._debts:
+            return
         owes = self._owes(who, now)
         if owes.debt > 1 or owes.excess > 0:
             self._debts[who] = attrs.evolve(owes, debt=max(0.0, owes.debt - 1))

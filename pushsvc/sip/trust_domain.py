@@ -7,7 +7,7 @@ domain, or proved to us.
 from __future__ import annotations
 
 from pushsvc.sip.authentication import Authentication, TurnedAway
-from pushsvc.sip.hop import Hop, Networks, is_in
+from pushsvc.sip.hop import Hop, Networks, membership
 from pushsvc.sip.message import Request
 
 ASSERTIONS = ("P-Asserted-Identity", "P-Asserted-Service")
@@ -19,12 +19,12 @@ class TrustDomain:
     """Peers in the `trusted` networks are inside. Where `authentication` has users, all others are asked."""
 
     def __init__(self, trusted: Networks = (), authentication: Authentication | None = None) -> None:
-        self._trusted = tuple(trusted)
+        self._is_trusted = membership(tuple(trusted))
         self._authentication = authentication
 
     def entered(self, request: Request, source: Hop, now: float) -> Request | TurnedAway:
         """The request with its true identity, without credentials for us; or the answer to one that may not enter."""
-        if is_in(source.host, self._trusted):
+        if self._is_trusted(source.host):
             return request
         authentication = self._authentication
         if authentication is None or not authentication.has_users or not _is_asked(request):

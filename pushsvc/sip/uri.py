@@ -170,7 +170,7 @@ def join_parameters(parameters: Parameters) -> str:
 def find_parameter(parameters: Parameters, name: str) -> str | None:
     """The value of the first parameter of that name in any case; "" when it has none; None when it is not there."""
     for own, value in parameters:
-        if own == name or own.lower() == name.lower():
+        if own == name or (len(own) == len(name) and own.lower() == name.lower()):
             return value or ""
     return None
 
@@ -178,7 +178,7 @@ def find_parameter(parameters: Parameters, name: str) -> str | None:
 def set_parameter(parameters: Parameters, name: str, value: str | None) -> Parameters:
     """The parameters with this one replaced where it stands, or added at the end."""
     for place, (own, _) in enumerate(parameters):
-        if own == name or own.lower() == name.lower():
+        if own == name or (len(own) == len(name) and own.lower() == name.lower()):
             return (*parameters[:place], (own, value), *parameters[place + 1 :])
     return (*parameters, (name, value))
 
