@@ -34,12 +34,15 @@ class Places:
         self._advertise = advertise
         self._near_end = near_end
         self._listening: list[tuple[str, str, int]] = []
-        self.addresses: dict[str, tuple[str, int]] = {}  # where we listen: the first address of each transport
 
     def add(self, transport: str, host: str, port: int) -> None:
         """We listen there."""
         self._listening.append((transport, host, port))
-        self.addresses.setdefault(transport, (host, port))
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Where we listen: the first address of each transport."""
+        return {transport: (host, port) for transport, host, port in reversed(self._listening)}
 
     def via(self, hop: Hop) -> Via:
         """A Via with a fresh branch for a request over this hop (RFC 3261 §8.1.1.7)."""

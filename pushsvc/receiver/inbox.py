@@ -35,6 +35,7 @@ from pushsvc.receiver.wrapped import Wrapping
 PROBE_FIRST = 0.5  # seconds until a disk that failed is tried: many errors are over at once
 PROBE_EVERY = 5.0  # seconds from one try to the next
 SPREAD_AFTER = 0.05  # seconds of quiet before small contents get their files
+LOOK_AGAIN = 0.02  # seconds: in less a disk does not fill by more than what is left free for others
 PROBE = "probe"
 PROBE_SIZE = 4096  # octets
 EVERYTHING = 2**62
@@ -77,6 +78,7 @@ class Inbox:
         self._failure: OSError | None = None
         self._probe: IDelayedCall | None = None
         self._spreading: IDelayedCall | None = None
+        self._free, self._looked_at = 0, -LOOK_AGAIN
 
     @property
     def directory(self) -> str:
@@ -142,7 +144,12 @@ class Inbox:
 
     def free(self) -> int | None:
         """Octets for further contents, those of first parts with them, which give way; None: nothing is taken now."""
-        return max(0, self.parts.unused + self.partials.octets) if self.writable else None
+        if not self.writable:
+            return None
+        now = self._clock.seconds()
+        if not 0 <= now - self._looked_at < LOOK_AGAIN:
+            self._free, self._looked_at = self._disk.free() + self.partials.octets, now
+        return max(0, self._free - self.parts.needed)
 
     # --- entries ---
 

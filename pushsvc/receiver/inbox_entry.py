@@ -80,13 +80,14 @@ def stored_name(received_at: float, word: str, name: str) -> str:
 
 def harmless(about: Arriving) -> Arriving:
     """The same with a name, a type and texts that can be shown."""
-    return attrs.evolve(
-        about,
-        name=safe_name(about.name),
-        type=about.type if _TYPE.fullmatch(about.type) else "application/octet-stream",
-        title=_shown(about.title),
-        description=_shown(about.description),
-    )
+    shown = {
+        "name": safe_name(about.name),
+        "type": about.type if _TYPE.fullmatch(about.type) else "application/octet-stream",
+        "title": _shown(about.title),
+        "description": _shown(about.description),
+    }
+    changed = {name: value for name, value in shown.items() if value != getattr(about, name)}
+    return attrs.evolve(about, **changed) if changed else about
 
 
 def entry_json(entry: Entry, directory: str) -> dict[str, Any]:
@@ -157,4 +158,6 @@ _ABOUT = (
 
 
 def _shown(text: str | None) -> str | None:
-    return None if text is None else "".join(letter if letter.isprintable() else " " for letter in text[:MAX_TEXT])
+    if text is None or (len(text) <= MAX_TEXT and text.isprintable()):
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_TEXT])

@@ -250,8 +250,9 @@ def _entry(sequence: int, file: str, state: str, facts: str) -> Entry:
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    about = attrs.asdict(entry.about, recurse=False)
-    del about["sha1"], about["size"], about["icon"]
-    about |= kept_icon(entry.about.icon)
+    about = {name: getattr(entry.about, name) for name in _ABOUT}
     facts = {name: getattr(entry, name) for name in ("id", "received_at", "size", "sha1", "sha256")}
-    return {**facts, "about": about}
+    return {**facts, "about": about | kept_icon(entry.about.icon)}
+
+
+_ABOUT = tuple(field.name for field in attrs.fields(Arriving) if field.name not in ("sha1", "size", "icon"))

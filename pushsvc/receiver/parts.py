@@ -33,9 +33,9 @@ class Parts:
         return bool(self._parts)
 
     @property
-    def unused(self) -> int:
-        """Octets that the disk has, less what the parts may still need."""
-        return self._disk.free() - sum(max(0, (part.about.size or 0) - part.size) for part in self._parts)
+    def needed(self) -> int:
+        """Octets that the parts may still need of the disk."""
+        return sum([max(0, (part.about.size or 0) - part.size) for part in self._parts])
 
     def begin(self, about: Arriving, file: str, limit: int, wrapping: Wrapping | None, file_id: FileId | None) -> Part:
         """A content of at most `limit` octets. Raises OSError."""
@@ -96,7 +96,8 @@ class Parts:
     def make_room(self, octets: int) -> None:
         """First parts give way to what comes in, and to what must stay free."""
         if self._partials.octets:
-            self._partials.make_room(octets + self._partials.limits.free_min - self.unused)
+            unused = self._disk.free() - self.needed
+            self._partials.make_room(octets + self._partials.limits.free_min - unused)
 
     # --- inside ---
 

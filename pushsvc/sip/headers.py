@@ -115,7 +115,8 @@ class Headers:
 
     def values(self, name: str) -> list[str]:
         """Every item of every field of that name: comma lists and repeated fields are equal (RFC 3261 §7.3.1)."""
-        return [item for value in self.all(name) for item in split_list(value)]
+        found = self.all(name)
+        return [item for value in found for item in split_list(value)] if found else found
 
     def __contains__(self, name: str) -> bool:
         return header_key(name) in self.first

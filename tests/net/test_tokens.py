@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,6 +24,13 @@ class Words(SynchronousTestCase):
         """A session id that can be guessed is no secret."""
         tokens = RandomTokens()
         self.assertEqual(len({tokens.word(16) for _ in range(2000)}), 2000)
+
+    def test_no_letter_is_given_twice_whatever_thread_asks(self) -> None:
+        """Letters are fetched many at once, and databases have threads of their own."""
+        tokens = RandomTokens()
+        with ThreadPoolExecutor(4) as pool:
+            words = list(pool.map(lambda _: tokens.word(24), range(8000), chunksize=50))
+        self.assertEqual(len({word[at : at + 8] for word in words for at in (0, 8, 16)}), 24_000)
 
     def test_every_letter_is_as_likely_as_the_others(self) -> None:
         """Almost six bits each, as `Tokens` promises: 62 letters of 200 bits each would not be."""
