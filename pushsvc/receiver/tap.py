@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from pushsvc.config import load_receiver
+from pushsvc.ops.garbage import look_seldom
 from pushsvc.ops.options import DaemonOptions
 from pushsvc.ops.root import daemon
 
@@ -28,4 +29,6 @@ def makeService(options: Options) -> IService:
 
     from pushsvc.receiver.service import make_receiver
 
-    return daemon(config, options.parent, lambda: make_receiver(config, reactor, options.ready_file))
+    service = daemon(config, options.parent, lambda: make_receiver(config, reactor, options.ready_file))
+    look_seldom()
+    return service
