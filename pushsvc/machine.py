@@ -48,7 +48,9 @@ class Timers(Generic[Name]):
 
     def clear(self, *names: Name) -> None:
         """Forget these timers; all of them when none is named."""
-        for name in names or tuple(self._due):
+        if not names:
+            self._due.clear()
+        for name in names:
             self._due.pop(name, None)
 
     def take_due(self, now: float) -> list[Name]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import types
@@ -34,6 +35,8 @@ class TapCases(SynchronousTestCase):
         sys.modules[service.__name__] = service
         self.addCleanup(self.put_back, service.__name__, before)
         self.patch(root, "hold_state_dir", self.calls.append)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.unfreeze)
         self.file = Path(self.mktemp())
         self.file.write_text("")
 

@@ -39,7 +39,8 @@ def arriving(
 def message_about(request: Request, caller: Caller) -> Arriving:
     """What a MESSAGE says of its content."""
     headers = request.headers
-    disposition = push.parse_content_disposition(headers.get("content-disposition") or "")
+    disposed, described = headers.get("content-disposition"), headers.get("content-description")
+    disposition = push.parse_content_disposition(disposed) if disposed else None
     return Arriving(
         sender=caller.uri,
         asserted=caller.asserted,
@@ -50,7 +51,7 @@ def message_about(request: Request, caller: Caller) -> Arriving:
         call_id=request.call_id,
         key=headers.get(push.PUSH_ID) or "",
         title=headers.get("subject"),
-        description=push.parse_content_description(headers.get("content-description") or "") or None,
+        description=(push.parse_content_description(described) or None) if described else None,
         disposition=disposition.kind if disposition else None,
         application=application_of(request),
     )
@@ -58,4 +59,5 @@ def message_about(request: Request, caller: Caller) -> Arriving:
 
 def application_of(request: Request) -> str | None:
     """The application that a request is meant for, by its Accept-Contact (F-07)."""
-    return next(iter(push.named_in(request.headers.all("accept-contact"))), None)
+    wanted = request.headers.all("accept-contact")
+    return next(iter(push.named_in(wanted)), None) if wanted else None

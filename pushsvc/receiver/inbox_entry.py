@@ -62,6 +62,13 @@ class Entry:
     state: str = "new"
     sequence: int = 0
 
+    def numbered(self, sequence: int) -> Entry:
+        """The same with its place in the order."""
+        return Entry(
+            id=self.id, file=self.file, received_at=self.received_at, size=self.size, sha1=self.sha1,
+            sha256=self.sha256, about=self.about, state=self.state, sequence=sequence,
+        )  # fmt: skip
+
 
 @attrs.frozen
 class Kept:

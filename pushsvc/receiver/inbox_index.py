@@ -148,7 +148,7 @@ class Index:
                 "INSERT OR REPLACE INTO key VALUES (?, ?, ?, ?, ?)",
                 entry.about.sender, entry.about.key, entry.id, entry.sha256, stored_at,
             )  # fmt: skip
-        return attrs.evolve(entry, sequence=cursor.lastrowid or 0)
+        return entry.numbered(cursor.lastrowid or 0)
 
     def remove(self, entry_id: str, *, with_key: bool = False) -> None:
         """One entry less. Its key stays, so that it does not come again, unless it is said that it may."""

@@ -99,16 +99,16 @@ class Headers:
     @property
     def first(self) -> Mapping[str, str]:
         """The first value of each header, by `header_key`."""
-        return self.index[0]
+        return (self._index or self.index)[0]
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name."""
-        return self.first.get(header_key(name))
+        return (self._index or self.index)[0].get(KEYS.get(name) or header_key(name))
 
     def all(self, name: str) -> list[str]:
         """The value of every field of that name, comma lists left whole."""
-        key = header_key(name)
-        first, repeated = self.index
+        key = KEYS.get(name) or header_key(name)
+        first, repeated = self._index or self.index
         if key in repeated:
             return [value for own, value in self.fields if header_key(own) == key]
         return [first[key]] if key in first else []
@@ -119,7 +119,7 @@ class Headers:
         return [item for value in found for item in split_list(value)] if found else found
 
     def __contains__(self, name: str) -> bool:
-        return header_key(name) in self.first
+        return (KEYS.get(name) or header_key(name)) in (self._index or self.index)[0]
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)

@@ -25,6 +25,7 @@ from pushsvc.sip.transaction import (
     RequestArrived,
     ResponseArrived,
     Settings,
+    State,
     Transaction,
     Transmit,
 )
@@ -262,7 +263,7 @@ class TransactionLayer:
         for output in outputs:
             if isinstance(output, Transmit) and output.repeated:
                 self.retransmissions += 1
-        if transaction.finished:
+        if transaction.state is State.TERMINATED:
             self._forget(key)
         else:
             self._deadlines.set(key, transaction.deadline)
