@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from constantly import NamedConstant
 from twisted.logger import Logger, LogLevel
 
 from pushsvc.net.observer import Direction
@@ -54,12 +53,10 @@ class WireLog:
         if self._is_wanted(self.log.namespace, level, "msrp", unlimited=False):
             self.log.emit(level, "msrp", dir=direction.value, frame=summary, size=size, call_id=call_id, peer=peer)
 
-    def _wants(self, level: NamedConstant, words: str) -> bool:
+    def _wants(self, level: Any, words: str) -> bool:
         return self._is_wanted(self.log.namespace, level, words, unlimited=self._unlimited)
 
-    def _log_sip(
-        self, level: NamedConstant, words: str, direction: Direction, message: Message, hop: Hop, **facts: Any
-    ) -> None:
+    def _log_sip(self, level: Any, words: str, direction: Direction, message: Message, hop: Hop, **facts: Any) -> None:
         self.log.emit(
             level,
             words,

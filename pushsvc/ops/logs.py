@@ -6,9 +6,9 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import attrs
-from constantly import NamedConstant
 from twisted.logger import ILogObserver, LogEvent, LogLevel
 from twisted.python.components import Componentized
 from zope.interface import implementer
@@ -99,7 +99,7 @@ class LogObserver:
             text = self._output.on_terminal()
         self._line: Writer = text_line if text else json_line
 
-    def wants(self, level: NamedConstant, kind: Kind, now: float, *, unlimited: bool) -> bool:
+    def wants(self, level: Any, kind: Kind, now: float, *, unlimited: bool) -> bool:
         """Whether an event of this kind would become a line now; one that is not wanted counts as kept back."""
         return level >= self._threshold and (unlimited or not self._rate.keeps_back(kind, now))
 
@@ -136,7 +136,7 @@ def reconfigure(settings: Log) -> None:
         observer.reopen()
 
 
-def is_wanted(namespace: str, level: NamedConstant, words: str, *, unlimited: bool = False) -> bool:
+def is_wanted(namespace: str, level: Any, words: str, *, unlimited: bool = False) -> bool:
     """Whether an event is worth the making. Where no observer is installed, anybody may listen."""
     if not _installed:
         return True

@@ -87,7 +87,7 @@ def stored_name(received_at: float, word: str, name: str) -> str:
 
 def harmless(about: Arriving) -> Arriving:
     """The same with a name, a type and texts that can be shown."""
-    shown = {
+    shown: dict[str, Any] = {
         "name": safe_name(about.name),
         "type": about.type if _TYPE.fullmatch(about.type) else "application/octet-stream",
         "title": _shown(about.title),

@@ -32,6 +32,8 @@ _TEXT = bytes([9, *range(32, 127), *range(128, 256)])
 
 _request_line = re.compile(rf"([{TOKEN}]++) ([^\x00-\x20\x7f]++) [sS][iI][pP]/([0-9]++(?:\.[0-9]++)?+)").fullmatch
 _status_line = re.compile(r"[sS][iI][pP]/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]*+))?+").fullmatch
+# No blanks at the end of a value: that is unusual, and to look for them costs every message a twentieth.
+_usual_fields = re.compile(rf"\n([{TOKEN}]++)[ \t]*+:[ \t]*+(.*)(?<![ \t])\r").findall
 _fields = re.compile(rf"\n([{TOKEN}]++)[ \t]*+:[ \t]*+(?:(.*[^ \t\r\n])[ \t]*+)?+\r").findall
 # Matches a string without an end as well (group 1 is its end), so that none is begun anew at each quote within.
 _quoted_string = re.compile(rf'"[^"\\{CONTROL}]*+(?:\\[^\r\n][^"\\{CONTROL}]*+)*+(")?+').sub
@@ -243,7 +245,7 @@ def _read_head(head: bytes, limits: Limits) -> tuple[str, Headers]:
     start = text[: text.find("\r")]
     if head.find(b"\r") > limits.start_line:
         raise BadMessage("start line too long", status=414)
-    fields = _fields(text)
+    fields = _usual_fields(text)
     if not _nothing_left(head, len(fields)):
         fields = _read_unusual(start, text)
     if len(fields) > limits.headers:
@@ -255,7 +257,7 @@ def _read_head(head: bytes, limits: Limits) -> tuple[str, Headers]:
 
 
 def _read_unusual(start: str, text: str) -> list[Field]:
-    """The fields of a head with folds in it, or with control octets as quoted pairs. Raises BadMessage for another."""
+    """The fields of a head with folds, blanks at an end, or control octets as quoted pairs. Raises BadMessage else."""
     flat = unfolded(text)
     if flat[: flat.find("\r")] != start or not is_sendable(start):
         raise BadMessage("malformed start line")

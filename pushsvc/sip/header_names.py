@@ -93,10 +93,18 @@ _USUAL = frozenset(_COMPACT.values()) | {
     "Warning",
     "WWW-Authenticate",
 }
-KEYS = {**_COMPACT, **{name: name for name in _USUAL}, **{name.lower(): name for name in _USUAL}}
-"""The spellings that are found without lower(); for header_key(), and for loops that cannot afford the call."""
+
+
+class _Keys(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        lowered = name.lower()
+        return self.get(lowered) or lowered
+
+
+KEYS = _Keys({**_COMPACT, **{name: name for name in _USUAL}, **{name.lower(): name for name in _USUAL}})
+"""The form for each spelling, any spelling: for loops that cannot afford a call of header_key()."""
 
 
 def header_key(name: str) -> str:
     """The one form of a header's name that stands for all its spellings: `v`, `VIA` and `Via` are `Via`."""
-    return KEYS.get(name) or KEYS.get(lowered := name.lower()) or lowered
+    return KEYS[name]

@@ -42,9 +42,9 @@ _parameter = re.compile(
 ).match
 # The look-behind lets a run of blanks be tried once only, so that this is linear.
 _fold = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++").sub
-_via = re.compile(
+_sent = re.compile(
     rf"{_SPACE}[sS][iI][pP]{_SPACE}/{_SPACE}2\.0{_SPACE}/{_SPACE}([{TOKEN}]++)"
-    rf"[ \t]++({HOST})(?:{_SPACE}:{_SPACE}([0-9]{{1,5}}))?+{_SPACE}(.*+)"
+    rf"[ \t]++({HOST})(?:{_SPACE}:{_SPACE}([0-9]{{1,5}}))?+{_SPACE}"
 ).fullmatch
 _name_addr = re.compile(
     rf"{_SPACE}(?:({QUOTED}){_SPACE}|([{TOKEN} \t\x80-\U0010ffff]*+))<([^\x00-\x20<>\"]++)>{_SPACE}(.*+)"
@@ -87,7 +87,7 @@ class Headers:
         first: dict[str, str] = {}
         repeated: set[str] = set()
         for name, value in self.fields:
-            key = KEYS.get(name) or header_key(name)
+            key = KEYS[name]
             if key in first:
                 repeated.add(key)
             else:
@@ -103,11 +103,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name."""
-        return (self._index or self.index)[0].get(KEYS.get(name) or header_key(name))
+        return (self._index or self.index)[0].get(KEYS[name])
 
     def all(self, name: str) -> list[str]:
         """The value of every field of that name, comma lists left whole."""
-        key = KEYS.get(name) or header_key(name)
+        key = KEYS[name]
         first, repeated = self._index or self.index
         if key in repeated:
             return [value for own, value in self.fields if header_key(own) == key]
@@ -119,7 +119,7 @@ class Headers:
         return [item for value in found for item in split_list(value)] if found else found
 
     def __contains__(self, name: str) -> bool:
-        return (KEYS.get(name) or header_key(name)) in (self._index or self.index)[0]
+        return KEYS[name] in (self._index or self.index)[0]
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -175,11 +175,10 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one Via value; the transport becomes upper case. Raises BadMessage."""
-        found = _via(text)
-        if found is None:
-            raise BadMessage("malformed Via")
-        transport, host, port, rest = found.groups()
-        return cls(transport.upper(), host, port_number(port) if port else None, parse_parameters(rest))
+        end = text.find(";")
+        sent, rest = (text, "") if end < 0 else (text[:end], text[end:])
+        transport, host, port = _remembered_sent(sent) if len(sent) <= REMEMBERED else _read_sent(sent)
+        return cls(transport, host, port, parse_parameters(rest))
 
     @property
     def branch(self) -> str:
@@ -206,6 +205,18 @@ class Via:
     def __str__(self) -> str:
         sent_by = self.host if self.port is None else f"{self.host}:{self.port}"
         return f"SIP/2.0/{self.transport} {sent_by}{join_parameters(self.parameters)}"
+
+
+def _read_sent(text: str) -> tuple[str, str, int | None]:
+    """The transport, host and port of a Via: all that is the same in all messages of a peer."""
+    found = _sent(text)
+    if found is None:
+        raise BadMessage("malformed Via")
+    transport, host, port = found.groups()
+    return transport.upper(), host, port_number(port) if port else None
+
+
+_remembered_sent = lru_cache(maxsize=1024)(_read_sent)
 
 
 @attrs.frozen

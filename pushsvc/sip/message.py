@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pushsvc.errors import BadMessage, Misuse
+from pushsvc.errors import BadMessage
 from pushsvc.quoting import split_list
-from pushsvc.sip.header_names import header_key
 from pushsvc.sip.headers import Address, CSeq, Field, Headers, Via
 from pushsvc.sip.uri import Uri
 
