@@ -52,7 +52,9 @@ TARGETS = (
         ("stored MESSAGEs, to the echo", "OPTIONS, to the echo"),
         "An echo does nothing for a datagram; a request is parsed, made a transaction, judged, logged and "
         "answered, all in "
-        "Python, and a file is written, renamed and synced. Nothing was tried yet."),
+        "Python, and a file is written, renamed and synced. Making nothing that is logged, counted or said to "
+        "nobody new took OPTIONS from 300 to about 120 µs of processor, a stored MESSAGE from 420 to about 320: its "
+        "way through policy and inbox, and the index's own thread, take most of what is left."),
     Target("P7", "pushes of 2 KiB, to bare TLS connections", "≥ 0.4", "pushes", ("pushes, to bare TLS connections",),
         "Limited by the sender's processor. Ending attempts together and building SQL statements once took "
         "its CPU for a "

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from benchmarks.daemons import PATIENCE, SMALL, TINY, running
 from benchmarks.floods.attacks import FRIEND, Target, sip
 from benchmarks.measure import Figure, Ratio, Result, interleaved
-from benchmarks.processes import udp_echo
+from benchmarks.processes import cpu_seconds, udp_echo
 from pushsvc.pushctl.lab import Lab
 
-REQUESTS = 1500
+REQUESTS = 3000
 IN_FLIGHT = 32
 LOST_AFTER = 10.0  # seconds without an answer
 ONE_AFTER_THE_OTHER = 40  # pushes in each round
@@ -36,18 +36,28 @@ def messages(rounds: int) -> Result:
                 for _ in range(REQUESTS)
             ]
 
+        cost: dict[str, list[float]] = {"MESSAGE": [], "OPTIONS": []}
+
+        def exchanged(method: str) -> float:
+            requests = made(method)
+            before = cpu_seconds(lab.receiver.pid)
+            rate = _exchanged(int(port), requests, _is_200)
+            cost[method].append((cpu_seconds(lab.receiver.pid) - before) / REQUESTS * 1e6)
+            return rate
+
         found = interleaved(
             {
-                "MESSAGE, stored, 200": lambda: _exchanged(int(port), made("MESSAGE"), _is_200),
-                "OPTIONS, 200": lambda: _exchanged(int(port), made("OPTIONS"), _is_200),
+                "MESSAGE, stored, 200": lambda: exchanged("MESSAGE"),
+                "OPTIONS, 200": lambda: exchanged("OPTIONS"),
                 "bare Twisted UDP echo": lambda: _exchanged(echo, made("MESSAGE"), bool),
             },
             rounds,
         )
     ours, options, bare = (Figure(name, "/s", samples) for name, samples in found.items())
+    cpu = [Figure(f"CPU of push-receiver for each {name}", "µs", tuple(samples)) for name, samples in cost.items()]
     return Result(
         f"MESSAGE over UDP, {IN_FLIGHT} in flight",
-        [ours, options, bare],
+        [ours, options, bare, *cpu],
         [
             Ratio("stored MESSAGEs, to the echo", ours, bare, "≥ 0.25"),
             Ratio("OPTIONS, to the echo", options, bare, "≥ 0.5"),
