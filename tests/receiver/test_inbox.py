@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import Misuse, Refused
 from pushsvc.receiver import inbox_writer
-from pushsvc.receiver.inbox import PROBE_EVERY, SPREAD_AFTER
+from pushsvc.receiver.inbox import LOOK_AGAIN, PROBE_EVERY, SPREAD_AFTER
 from pushsvc.receiver.inbox_entry import stored_name
 from pushsvc.receiver.inbox_publish import SMALL
 from pushsvc.receiver.inbox_repair import Repaired
@@ -282,6 +282,17 @@ class Room(InboxCase):
         promised = free - self.inbox.free()
         self.assertLess(abs(promised - (1 << 30)), 1 << 28)
         part.discard()
+
+    def test_the_disk_is_not_asked_for_each_of_many_messages(self) -> None:
+        """It takes as long as to read one, and what it says is hardly ever news."""
+        asked = []
+        disk = self.inbox._disk
+        free = disk.free
+        self.patch(disk, "free", lambda: asked.append(1) or free())
+        for _ in range(10):
+            self.clock.advance(LOOK_AGAIN / 4)
+            self.inbox.free()
+        self.assertEqual(len(asked), 3)
 
     def test_an_inbox_that_takes_nothing_has_no_room(self) -> None:
         self.inbox.broken(OSError(errno.EIO, "I/O error"))

@@ -55,6 +55,16 @@ class HeadersTests(SynchronousTestCase):
         ]
     )
 
+    def test_the_first_of_a_name_can_change_alone(self) -> None:
+        """As the top Via does on its way; what was known of the others stays known."""
+        headers = Headers([("To", "a"), ("v", "1"), ("Via", "2")])
+        changed = headers.with_first("via", "3")
+        self.assertEqual(changed, Headers([("To", "a"), ("v", "3"), ("Via", "2")]))
+        self.assertEqual(changed.index, Headers(changed.fields).index)
+        self.assertEqual(headers.get("Via"), "1")
+        for name, value in (("From", "x"), ("Via", "x\r\ny")):
+            self.assertRaises(Misuse, headers.with_first, name, value)
+
     def test_every_compact_name_is_its_long_one(self) -> None:
         """[D-SIP-4] A phone that saves octets is understood like any other."""
         for short, long in COMPACT.items():

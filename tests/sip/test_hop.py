@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.sip.hop import Hop, default_port, is_in, network_of, reply_hop, stamped
+from pushsvc.sip.hop import Hop, default_port, is_in, membership, network_of, reply_hop, stamped
 from tests.sip.values import TCP_PEER, UDP_PEER, make_invite, make_response
 
 
@@ -38,6 +38,9 @@ class SourceTests(SynchronousTestCase):
         hosts = ("192.0.2.7", "::ffff:192.0.2.7", "fe80::1%eth0", "198.51.100.1", "2001:db8::1")
         self.assertEqual([is_in(host, networks) for host in hosts], [True] * 3 + [False] * 2)
         self.assertEqual([is_in(host, ()) for host in hosts], [False] * 5)
+        is_member = membership(networks)
+        for _ in "once", "from memory":
+            self.assertEqual([is_member(host) for host in hosts], [True] * 3 + [False] * 2)
 
 
 class StampedTests(SynchronousTestCase):
