@@ -23,7 +23,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
 
-RETRY_LATER = [("Retry-After", "30")]  # seconds: longer than a restart takes
+RESTART_SECONDS = 30  # longer than a restart takes
 BUSY_SECONDS = 10  # RFC 3261 §14.2: the longest Retry-After for an INVITE that came too early
 
 
@@ -32,7 +32,7 @@ class Sessions:
 
     `on_invitation` hears of INVITEs that offer files, those inside sessions included, `on_message` of MESSAGEs; what
     is not set is not allowed. `capabilities` gives the headers and the description that answer OPTIONS. While
-    `refusing`, what runs goes on and nothing new is begun.
+    `refusing`, what runs goes on and nothing new is begun: whoever calls is to call again after `again_after` seconds.
     """
 
     log = Logger()
@@ -42,6 +42,7 @@ class Sessions:
         self.on_message: Callable[[Request, Hop], None] | None = None
         self.capabilities: Callable[[], tuple[list[tuple[str, str]], bytes]] = lambda: ([], b"")
         self.refusing = False
+        self.again_after = RESTART_SECONDS
         self._floors = floors
         self._allow = tuple(allow)
         self._room = Room(max_sessions, floors.agent.limits)
@@ -57,6 +58,10 @@ class Sessions:
     def alive(self) -> int:
         """Sessions and invitations that have not ended."""
         return len(self._sessions) + len(self._invitations)
+
+    @property
+    def _later(self) -> list[tuple[str, str]]:
+        return [("Retry-After", str(self.again_after))]
 
     # -- outwards
 
@@ -79,7 +84,7 @@ class Sessions:
         """Refuse what is not answered, end what is open; fires when all have ended."""
         self.refusing = True
         for invitation in list(self._invitations.values()):
-            invitation.withdraw(503, RETRY_LATER)
+            invitation.withdraw(503, self._later)
         return gatherResults([session.close(why) for session in list(self._sessions.values())])
 
     def drain(self, why: str) -> Deferred[list[Ended]]:
@@ -129,7 +134,7 @@ class Sessions:
         elif request.method not in ("INVITE", "MESSAGE"):
             self.respond(request, 481)
         elif self.refusing:
-            self.respond(request, 503, RETRY_LATER)
+            self.respond(request, 503, self._later)
         elif request.method == "INVITE":
             self._invited(request, source)
         elif self.on_message is not None:
@@ -206,7 +211,7 @@ class Sessions:
     def _invited_again(self, invitation: Invitation) -> None:
         """Further files are offered in a session that runs."""
         if self.refusing:
-            invitation.refuse(503, RETRY_LATER)
+            invitation.refuse(503, self._later)
         elif self.on_invitation is None:
             invitation.refuse(603)
         else:

@@ -25,8 +25,10 @@ from pushsvc.ops.ready import ReadyFile
 from pushsvc.ops.reload import Reload
 from pushsvc.ops.sd_notify import Notifier, WatchdogService, watchdog_interval
 from pushsvc.ops.signals import SignalService
+from pushsvc.sessions import RESTART_SECONDS
 from pushsvc.wiring.network import Network, identity_of, tls_of
 
+STARTING_SECONDS = 2  # after which who calls before the store is open is to call again
 CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
 # What a reload takes over, of each section; a change of anything else needs a restart.
 RELOADABLE: Mapping[str, tuple[str, ...]] = {
@@ -96,6 +98,7 @@ class Daemon(MultiService):
         self._addresses: dict[str, Any] = {}
         self._readiness = readiness
         network.sessions.refusing = True
+        network.sessions.again_after = STARTING_SECONDS
         metrics.certificate_expires(network.identity.expires_at)
         for service in (
             SignalService(reactor, self._notifier, Reload(config, self._notifier, self._apply), self.drain),
@@ -116,6 +119,7 @@ class Daemon(MultiService):
     async def _open(self) -> None:
         await self._work.start()
         self._network.sessions.refusing = False
+        self._network.sessions.again_after = RESTART_SECONDS
         self._readiness.state = "ready"
         self._metrics.ready(True)
         uri = str(self._network.uri())
@@ -163,6 +167,7 @@ class Daemon(MultiService):
         self._metrics.ready(False)
         self._site.draining = True
         self._network.sessions.refusing = True
+        self._network.sessions.again_after = RESTART_SECONDS
         return _within(self._config.shutdown.drain, self._work.drain(), self._reactor)
 
     def stopService(self) -> Deferred[None]:

@@ -122,6 +122,11 @@ class Routing(SynchronousTestCase):
         self.assertEqual(self.agent.methods(), ["200", "503", "200", "503"])
         self.assertEqual(self.agent.sent[1].headers.get("retry-after"), RETRY_LATER)
 
+    def test_who_calls_a_service_that_starts_hears_how_long_that_takes(self) -> None:
+        self.sessions.refusing, self.sessions.again_after = True, 2
+        self.arrive(self.invite())
+        self.assertEqual(self.agent.sent[0].headers.get("retry-after"), "2")
+
     def test_a_2xx_of_a_call_that_nobody_knows(self) -> None:
         """[R-PSA-CAN-1] It is turned away, unless it does not belong to the INVITE that it claims."""
         ours = invite()

@@ -14,6 +14,7 @@ from pushsvc.config.receiver import Accept, Action, ReceiverConfig, Registration
 from pushsvc.config.shared import Api, Level, Log, LogFormat, Msrp, Shutdown, Sip, Tls, TlsVersion
 from pushsvc.config.values import Listen, Octets, Seconds, Secret
 from pushsvc.ops.metrics import ReceiverMetrics
+from pushsvc.sessions import RESTART_SECONDS
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring import daemon as wiring
 from pushsvc.wiring.daemon import CLOSING_SECONDS, Daemon, Readiness, need_restart
@@ -36,6 +37,7 @@ class Sessions:
     story: list[str]
     closing: Deferred[Any]
     refusing: bool = False
+    again_after: int = RESTART_SECONDS
 
     def close_all(self, why: str) -> Deferred[Any]:
         self.story.append("sessions closed")
@@ -141,12 +143,14 @@ class Opening(DaemonCase):
         self.daemon.startService()
         self.assertEqual(self.story, ["listening", "store opened"])
         self.assertTrue(self.network.sessions.refusing)
+        self.assertEqual(self.network.sessions.again_after, wiring.STARTING_SECONDS, "it is over in a moment")
         self.assertEqual(self.readiness.obstacles(), {"starting": "the service is starting"})
         self.assertFalse(self.ready_file.exists())
 
     def test_ready_is_said_everywhere_at_once(self) -> None:
         self.open()
         self.assertFalse(self.network.sessions.refusing)
+        self.assertEqual(self.network.sessions.again_after, RESTART_SECONDS)
         self.assertEqual(self.readiness.obstacles(), {})
         facts = json.loads(self.ready_file.read_text())
         self.assertEqual((facts["role"], facts["uri"]), ("receiver", "sip:alice@127.0.0.1:5060"))
