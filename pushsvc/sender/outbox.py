@@ -53,6 +53,7 @@ class Outbox:
         self._lanes = outbox_turn.Lanes()
         self._put = Putter(store).put
         self._waiters: defaultdict[str, list[Deferred[None]]] = defaultdict(list)
+        self._jumped = 0.0, 0.0  # seconds by which the clock was set: in all, and forward
 
     def start(self, now: float, crashes: int = outbox_end.CRASHES) -> Deferred[int]:
         """Make whatever the last process was sending due again; how many recipients that were.
@@ -71,9 +72,13 @@ class Outbox:
 
         Fails with KeyReused, NoRoom, StoreBroken; the contents are discarded then.
         """
+        back_and_forth, forward = self._jumped
         try:
             for content in submission.contents:
                 await content.upload.synced()
+            # What is in the queue when the clock is set is moved there; this comes after it.
+            moved = self._jumped[0] - back_and_forth, self._jumped[1] - forward
+            submission = outbox_clock.moved(submission, *moved)
             return await self._writer.run_together(self._put, Putting(submission, answer))
         finally:
             for content in submission.contents:
@@ -144,6 +149,7 @@ class Outbox:
 
     def clock_jumped(self, seconds: float) -> Deferred[None]:
         """The clock was set forward (or back, then negative): let what waits wait as long as before."""
+        self._jumped = self._jumped[0] + seconds, self._jumped[1] + max(seconds, 0.0)
         return self._writer.run(lambda connection: outbox_clock.jumped(connection, seconds))
 
     def when_final(self, push_id: str) -> Deferred[None]:

@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
 from pushsvc.ops.clock_watch import TOLERANCE
+from pushsvc.sender.outbox_records import Submission
 from pushsvc.sender.schema import IN_FLIGHT, TO_DO, clock, recipients
 
 ALLOWANCE = 600.0  # seconds that a clock may be wrong after a boot (SECURITY part 4)
@@ -65,3 +66,10 @@ def shift(connection: Connection, seconds: float) -> None:
                 expires_at=recipients.c.expires_at + max(seconds, 0.0),
             )
         )
+
+
+def moved(submission: Submission, seconds: float, forward: float) -> Submission:
+    """The same while its contents were being synced, and the clock was set: by `seconds` in all, so far `forward`."""
+    return attrs.evolve(
+        submission, submitted_at=submission.submitted_at + seconds, not_after=submission.not_after + forward
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from pushsvc.ops.clock_watch import boot_id
 from pushsvc.sender.outbox_clock import ALLOWANCE, Reading
 from pushsvc.sender.outbox_records import Turn
@@ -90,3 +92,35 @@ class Resuming(OutboxCase):
 class Boots(OutboxCase):
     def test_a_boot_has_one_name(self) -> None:
         self.assertEqual(boot_id(), boot_id())
+
+
+class Submitting(OutboxCase):
+    """The clock is set between a submission's first look at it and its commit; found by tests/faults."""
+
+    def put_meanwhile(self, *jumps: float) -> Turn:
+        """One hour to live; its content is on the disk only when the clock was set. What a look finds then."""
+        synced: Deferred[None] = Deferred()
+        submission = self.submission()
+        upload = submission.contents[0].upload
+        self.patch(upload, "synced", lambda: synced)
+        putting = Deferred.fromCoroutine(self.outbox.put(submission, "{}"))
+        for jump in jumps:
+            self.done(self.outbox.clock_jumped(jump))
+        synced.callback(None)
+        self.done(putting)
+        turn = self.done(self.outbox.turn(NOW + sum(jumps), 0))
+        assert isinstance(turn, Turn)
+        return turn
+
+    def test_what_is_submitted_while_the_clock_is_set_forward_does_not_expire(self) -> None:
+        turn = self.put_meanwhile(86_400.0)
+        self.assertEqual((turn.expired, turn.next_due, turn.next_expiry), (0, NOW + 86_400, NOW + 90_000))
+
+    def test_what_is_submitted_while_it_is_set_back_is_due_at_once(self) -> None:
+        turn = self.put_meanwhile(-7200.0)
+        self.assertEqual((turn.next_due, turn.next_expiry), (NOW - 7200, NOW + 3600))
+
+    def test_what_was_set_right_again_is_as_before(self) -> None:
+        """But for its deadline: of that, setting a clock back takes nothing away."""
+        turn = self.put_meanwhile(-7200.0, 7200.0)
+        self.assertEqual((turn.next_due, turn.next_expiry), (NOW, NOW + 10_800))
