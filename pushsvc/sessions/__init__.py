@@ -15,7 +15,7 @@ from pushsvc.sessions.fitness import ACCEPT
 from pushsvc.sessions.floors import Floors
 from pushsvc.sessions.invitation import Invitation
 from pushsvc.sessions.line import Line
-from pushsvc.sessions.manager import RESTART_SECONDS, Sessions
+from pushsvc.sessions.manager import Sessions
 from pushsvc.sessions.offer_body import MAX_ICON, Icon, Icons, is_icon_type
 from pushsvc.sessions.redirecting import redirected
 from pushsvc.sessions.refusal import refusal
@@ -25,7 +25,6 @@ from pushsvc.sessions.take import Take
 __all__ = [
     "ACCEPT",
     "MAX_ICON",
-    "RESTART_SECONDS",
     "Call",
     "ConfirmedBy",
     "Direction",

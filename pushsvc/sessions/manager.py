@@ -23,7 +23,7 @@ from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Request, Response, reply_to
 from pushsvc.sip.uri import SipUri
 
-RESTART_SECONDS = 30  # longer than a restart takes
+AGAIN_AFTER = 30  # seconds, unless the daemon knows better how long it takes nothing
 BUSY_SECONDS = 10  # RFC 3261 §14.2: the longest Retry-After for an INVITE that came too early
 
 
@@ -42,7 +42,7 @@ class Sessions:
         self.on_message: Callable[[Request, Hop], None] | None = None
         self.capabilities: Callable[[], tuple[list[tuple[str, str]], bytes]] = lambda: ([], b"")
         self.refusing = False
-        self.again_after = RESTART_SECONDS
+        self.again_after = AGAIN_AFTER
         self._floors = floors
         self._allow = tuple(allow)
         self._room = Room(max_sessions, floors.agent.limits)

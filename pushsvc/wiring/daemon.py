@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,10 +26,9 @@ from pushsvc.ops.ready import ReadyFile
 from pushsvc.ops.reload import Reload
 from pushsvc.ops.sd_notify import Notifier, WatchdogService, watchdog_interval
 from pushsvc.ops.signals import SignalService
-from pushsvc.sessions import RESTART_SECONDS
 from pushsvc.wiring.network import Network, identity_of, tls_of
 
-STARTING_SECONDS = 2  # after which who calls before the store is open is to call again
+STARTING_SECONDS = 2  # for a start: who calls before the store is open is to call again after that
 CLOSING_SECONDS = 5.0  # for the last BYEs, once nobody waits for transfers any more
 # What a reload takes over, of each section; a change of anything else needs a restart.
 RELOADABLE: Mapping[str, tuple[str, ...]] = {
@@ -107,6 +107,11 @@ class Daemon(MultiService):
         ):
             service.setServiceParent(self)  # type: ignore[no-untyped-call]
 
+    @property
+    def _restart_seconds(self) -> int:
+        """How long it takes at most until the next process serves, when this one is told to stop."""
+        return math.ceil(self._config.shutdown.drain) + STARTING_SECONDS
+
     # -- opening
 
     def startService(self) -> None:
@@ -119,7 +124,7 @@ class Daemon(MultiService):
     async def _open(self) -> None:
         await self._work.start()
         self._network.sessions.refusing = False
-        self._network.sessions.again_after = RESTART_SECONDS
+        self._network.sessions.again_after = self._restart_seconds
         self._readiness.state = "ready"
         self._metrics.ready(True)
         uri = str(self._network.uri())
@@ -167,7 +172,7 @@ class Daemon(MultiService):
         self._metrics.ready(False)
         self._site.draining = True
         self._network.sessions.refusing = True
-        self._network.sessions.again_after = RESTART_SECONDS
+        self._network.sessions.again_after = self._restart_seconds
         return _within(self._config.shutdown.drain, self._work.drain(), self._reactor)
 
     def stopService(self) -> Deferred[None]:
