@@ -9,10 +9,10 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 
@@ -33,28 +33,47 @@ class DaemonFailed(CommandFailed):
         super().__init__(f"push-{daemon.role} {what}; {daemon.log} ends with:\n{daemon.log_tail()}", Exit.UNAVAILABLE)
 
 
+class Process(Protocol):
+    """As much of a `subprocess.Popen` as a daemon needs."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 @attrs.define(eq=False)
 class Daemon:
     """`twistd push-sender` or `twistd push-receiver` with all that it reads and writes below `directory`.
 
     `settings` are configuration keys with TOML values that win over the file; `environment` is what it finds there
-    besides ours. A daemon that was started again listens for SIP and HTTP where it did before, so that its peers find
-    it.
+    besides ours; `spawn` makes the process. A daemon that was started again listens for SIP and HTTP where it did
+    before, so that its peers find it.
     """
 
     role: Role
     directory: Path
     settings: dict[str, str] = attrs.field(factory=dict)
     environment: dict[str, str] = attrs.field(factory=dict)
+    spawn: Callable[..., Process] = subprocess.Popen
     ready: Json = attrs.field(factory=dict, init=False)
-    _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
+    _process: Process | None = attrs.field(default=None, init=False)
 
     def start(self) -> None:
         """Spawn it. Ask `wait_until_ready` before anything else."""
         self.ready_file.unlink(missing_ok=True)
         settings = {**self._former_addresses(), **self.settings}
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = self.spawn(
                 [
                     *(sys.executable, str(twistd()), "--nodaemon", "--pidfile=", f"push-{self.role}"),
                     *("--config", str(self.config), "--state-dir", str(self.state)),

@@ -1,6 +1,7 @@
 """Two real daemons under faults: `python -m tests.faults [--seconds 300] [--faults N] [--seed 1] [--rate 12]`.
 
-Exit 0 means that nothing was lost, torn, duplicated or stuck, and nothing was wrong otherwise.
+Exit 0 means that nothing was lost, torn, duplicated or stuck, that there were as many faults and pushes as G6 of
+SECURITY wants in that time (1,000 and 10,000 in 20 minutes), and that every other goal was met.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import tempfile
 from pathlib import Path
 
 from tests.faults.ordeal import RATE, Ordeal, endured
+from tests.faults.plan import Goal, at_least, at_most, table
+from tests.faults.promising import FAIL_EVERY, promised
 from tests.faults.shim import has_compiler
 
 SHOWN = 40  # complaints
+MOST_PROMISES = 100  # pushes; each fifth takes ten seconds
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +35,20 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pushsvc-faults-") as scratch:
         directory = options.keep or Path(scratch) / "lab"
         ordeal = endured(directory, options.seed, options.seconds, options.faults, options.rate)
+        ordeal.goals += _kept(directory.with_name(directory.name + "-promises"), options.seed, options.seconds)
     print("\n".join(told(ordeal)))
     return 0 if ordeal.is_good else 1
+
+
+def _kept(directory: Path, seed: str, seconds: float) -> list[Goal]:
+    """G8, of as many pushes as are worth that time."""
+    pushes = min(MOST_PROMISES, int(seconds / 12) + FAIL_EVERY)
+    kept = promised(directory, seed, pushes)
+    return [
+        at_least("G8: acknowledgements looked at", 2 * pushes, kept.acknowledged),
+        at_least("G8: syncs that failed", 1, kept.failed),
+        at_most("G8: what was not on the disk when it was acknowledged", 0, len(kept.found)),
+    ]
 
 
 def told(ordeal: Ordeal) -> list[str]:
@@ -41,14 +57,15 @@ def told(ordeal: Ordeal) -> list[str]:
     complaints = [*ordeal.complaints, *verdict.complaints()]
     states = ", ".join(f"{count} {state}" for state, count in verdict.states.most_common())
     return [
-        *(f"  {count:5} {name}" for name, count in ordeal.faults.most_common()),
+        *table(ordeal.counts),
         *ordeal.lines,
+        *map(str, ordeal.goals),
         f"pushes: {states or 'not judged'}",
         *(f"wrong: {complaint}" for complaint in complaints[:SHOWN]),
-        f"{ordeal.faults.total()} faults in {ordeal.seconds:.0f} s, {ordeal.acknowledged} acknowledged, "
+        f"{ordeal.faults} faults in {ordeal.seconds:.0f} s, {ordeal.acknowledged} acknowledged, "
         f"{len(verdict.lost)} lost, {len(verdict.torn)} torn, {len(verdict.duplicated)} duplicated, "
         f"{len(verdict.stuck)} stuck, {len(verdict.failed)} failed, {len(verdict.left)} left behind, "
-        f"{len(complaints)} complaints",
+        f"{len(complaints)} complaints, {sum(not goal.is_met for goal in ordeal.goals)} goals missed",
     ]
 
 

@@ -2,7 +2,8 @@
 
    Looked at: what touches a file below $FAULTS_STATE, and what is sent on a socket. $FAULTS_CONTROL is a file that holds
    one struct control, which the test maps too: it arms a fault there, and reads what happened. The clock that people
-   read is moved by clock_offset; the one that nobody can set stays as it is. */
+   read is moved by clock_offset; the one that nobody can set stays as it is. SWALLOW is half-open TCP: what is sent on
+   that socket from then on comes nowhere, and nobody is told. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +24,10 @@
 #include <unistd.h>
 
 enum kind { OPEN, WRITE, SYNC, RENAME, UNLINK, SEND, KINDS };
-enum action { NOTHING, KILL, TEAR, FAIL };
+enum action { NOTHING, KILL, TEAR, FAIL, SWALLOW };
+
+#define WHERE 120
+#define DESCRIPTORS 65536
 
 struct control {
     int64_t countdown;    /* this call, of those in mask, is the one: 1 is the next; 0 none */
@@ -35,12 +39,15 @@ struct control {
     uint32_t tracing;
     uint32_t struck; /* how often a fault happened */
     uint64_t calls[KINDS];
+    uint32_t struck_kind;
+    char where[WHERE]; /* what the call that was struck touched, or the first octets that it was to send */
 };
 
 static struct control *control;
 static const char *state;
 static size_t state_length;
 static int trace_descriptor = -1;
+static unsigned char swallows[DESCRIPTORS];
 static const char *names[KINDS] = {"open", "write", "sync", "rename", "unlink", "send"};
 
 #define REAL(name) __typeof__(&name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
@@ -86,23 +93,23 @@ static int path_at(int directory, const char *name, char *path) {
     return 1;
 }
 
-/* One line per call that succeeded: its kind, what it touched. */
-static void note(enum kind kind, const char *what, size_t length) {
+/* One line per call that succeeded, or that we let fail: its kind, what it touched. */
+static void note(const char *how, enum kind kind, const char *what, size_t length) {
     char line[600];
     if (!control->tracing) return;
-    int at = snprintf(line, sizeof line, "%s ", names[kind]);
+    int at = snprintf(line, sizeof line, "%s%s ", how, names[kind]);
     for (size_t i = 0; i < length && at < (int)sizeof line - 1; i++) line[at++] = what[i] < ' ' ? '|' : what[i];
     line[at++] = '\n';
     syscall(SYS_write, trace_descriptor, line, at);
 }
 
-static void die(void) {
+static _Noreturn void die(void) {
     syscall(SYS_kill, getpid(), SIGKILL);
     for (;;) pause();
 }
 
-/* What happens to this call: NOTHING, TEAR (do half of it, then die), FAIL (errno is set). */
-static enum action fate(enum kind kind) {
+/* What happens to this call: NOTHING, TEAR (do half of it, then die), FAIL (errno is set), SWALLOW. */
+static enum action fate(enum kind kind, const char *what, size_t length) {
     int error = errno;
     __atomic_add_fetch(&control->calls[kind], 1, __ATOMIC_RELAXED);
     if (!(control->mask & (1u << kind))) return NOTHING;
@@ -111,8 +118,13 @@ static enum action fate(enum kind kind) {
     enum action action = control->action;
     if (action == NOTHING) return NOTHING;
     if (action == FAIL && control->lasting) __atomic_store_n(&control->countdown, 1, __ATOMIC_RELEASE);
-    __atomic_add_fetch(&control->struck, 1, __ATOMIC_RELAXED);
+    if (length > WHERE - 1) length = WHERE - 1;
+    memcpy(control->where, what, length);
+    control->where[length] = 0;
+    control->struck_kind = kind;
+    __atomic_add_fetch(&control->struck, 1, __ATOMIC_RELEASE);
     if (action == KILL) die();
+    if (action == FAIL) note("failed-", kind, what, length);
     errno = action == FAIL ? (int)control->error : error;
     return action;
 }
@@ -121,13 +133,13 @@ static enum action fate(enum kind kind) {
     do {                                                   \
         char path[PATH_MAX];                               \
         if (control == NULL || !(touched)) return call;    \
-        switch (fate(kind)) {                              \
+        switch (fate(kind, path, strlen(path))) {          \
         case FAIL: return -1;                              \
         case TEAR: half; die();                            \
         default: break;                                    \
         }                                                  \
         __typeof__(call) result = call;                    \
-        if (result >= 0) note(kind, path, strlen(path));   \
+        if (result >= 0) note("", kind, path, strlen(path)); \
         return result;                                     \
     } while (0)
 
@@ -218,25 +230,37 @@ int unlinkat(int directory, const char *name, int flags) {
     GUARDED(UNLINK, path_at(directory, name, path), real_unlinkat(directory, name, flags), );
 }
 
-#define SENDING(call, half)                                                 \
+static int is_swallowed(int fd) { return fd >= 0 && fd < DESCRIPTORS && swallows[fd]; }
+
+/* Of a stream everything is swallowed from that call on, else the octets behind it would be wrong; of datagrams one. */
+#define SENDING(call, half, swallow)                                        \
     if (control != NULL) {                                                  \
-        note(SEND, octets, size > 500 ? 500 : size);                        \
-        switch (fate(SEND)) {                                               \
+        note("", SEND, octets, size > 500 ? 500 : size);                    \
+        switch (fate(SEND, octets, size)) {                                 \
         case FAIL: return -1;                                               \
         case TEAR: half; die();                                             \
+        case SWALLOW: swallow; return size;                                 \
         default: break;                                                     \
         }                                                                   \
+        if (is_swallowed(fd)) return size;                                  \
     }                                                                       \
     return call
 
 ssize_t send(int fd, const void *octets, size_t size, int flags) {
     REAL(send);
-    SENDING(real_send(fd, octets, size, flags), real_send(fd, octets, size / 2, flags));
+    SENDING(real_send(fd, octets, size, flags), real_send(fd, octets, size / 2, flags),
+            if (fd < DESCRIPTORS) swallows[fd] = 1);
 }
 
 ssize_t sendto(int fd, const void *octets, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
     REAL(sendto);
-    SENDING(real_sendto(fd, octets, size, flags, to, length), real_sendto(fd, octets, size / 2, flags, to, length));
+    SENDING(real_sendto(fd, octets, size, flags, to, length), real_sendto(fd, octets, size / 2, flags, to, length), );
+}
+
+int close(int fd) {
+    REAL(close);
+    if (fd >= 0 && fd < DESCRIPTORS) swallows[fd] = 0;
+    return real_close(fd);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {

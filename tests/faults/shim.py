@@ -13,9 +13,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
 COMPILER = ("cc", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
-# struct control of shim.c: countdown and clock_offset, mask to struck, calls by kind.
-_LAYOUT = struct.Struct("qqIIIIII6Q")
-_COUNTDOWN, _CLOCK, _MASK, _ACTION, _TRACING, _STRUCK, _CALLS = 0, 8, 16, 20, 32, 36, 40
+# struct control of shim.c: countdown and clock_offset, mask to struck, calls by kind, what was struck.
+_LAYOUT = struct.Struct("qqIIIIII6QI120s")
+_COUNTDOWN, _CLOCK, _MASK, _ACTION, _TRACING, _STRUCK, _CALLS, _WHERE = 0, 8, 16, 20, 32, 36, 40, 88
 
 
 class Kind(enum.Enum):
@@ -33,11 +33,15 @@ ON_DISK = frozenset(Kind) - {Kind.SEND}
 
 
 class Action(enum.Enum):
-    """What happens at the call: TEAR is half of a write and then death; the value is shim.c's."""
+    """What happens at the call: TEAR is half of a write and then death; the value is shim.c's.
+
+    SWALLOW is for SEND: the socket takes everything from then on, and none of it arrives.
+    """
 
     KILL = 1
     TEAR = 2
     FAIL = 3
+    SWALLOW = 4
 
 
 def has_compiler() -> bool:
@@ -103,12 +107,21 @@ class Shim:
         counts = struct.unpack_from("6Q", self._memory, _CALLS)
         return {kind: counts[kind.value] for kind in Kind}
 
+    @property
+    def where(self) -> tuple[Kind, str]:
+        """The last call that was struck: its kind, and the path that it touched or the octets that it was to send."""
+        kind, octets = struct.unpack_from("I120s", self._memory, _WHERE)
+        return Kind(kind), octets.partition(b"\0")[0].decode("latin-1")
+
     def trace(self) -> None:
         """Write down from now on what succeeds."""
         self._put("I", _TRACING, 1)
 
     def traced(self) -> list[str]:
-        """What was written down: a kind in lower case, then what it touched, or the first octets that were sent."""
+        """What was written down: a kind in lower case, then what it touched, or the first octets that were sent.
+
+        Before the kind of a call that was made to fail there is "failed-".
+        """
         return self._trace.read_text("utf-8", "replace").splitlines() if self._trace.exists() else []
 
     @property

@@ -24,6 +24,7 @@ def unsynced(trace: Iterable[str]) -> tuple[int, list[str]]:
     That is a file's path, or the directory's of a name, or "no commit".
     """
     acknowledged, committed, dirty, found = 0, False, dict[str, None](), dict[str, None]()
+    broken: set[str] = set()
     for line in trace:
         kind, _, what = line.partition(" ")
         match kind:
@@ -31,9 +32,20 @@ def unsynced(trace: Iterable[str]) -> tuple[int, list[str]]:
                 if not NEVER_SYNCED.fullmatch(what) and not what.endswith(LOG):
                     dirty[what] = None
             case "rename":
+                if posixpath.basename(what) in map(posixpath.basename, broken):
+                    found[what] = None
                 dirty[posixpath.dirname(what)] = None
-            case "sync" | "unlink":
+            case "failed-sync" if not what.endswith(LOG):
+                # What was written may be gone, and another sync that succeeds does not say so. It promises nothing as
+                # long as it is not given its name.
+                failed = {path for path in dirty if posixpath.dirname(path) == posixpath.dirname(what)}
+                broken |= failed
+                dirty = {path: None for path in dirty if path not in failed}
+            case "sync":
                 committed = committed or what.endswith(LOG)
+                dirty.pop(what, None)
+            case "unlink":
+                broken.discard(what)
                 dirty.pop(what, None)
             case "send" if ACKNOWLEDGEMENT.match(what):
                 acknowledged += 1

@@ -49,6 +49,13 @@ class Reading(SynchronousTestCase):
         ]
         self.assertEqual(unsynced(trace), (2, ["no commit"]))
 
+    def test_a_sync_that_failed_is_not_made_good_by_another(self) -> None:
+        """The kernel may have thrown the octets away, and tells of it once."""
+        failed = ["write /s/tmp/f", "failed-sync /s/tmp/f"]
+        published = ["sync /s/tmp/f", "rename /s/f", "sync /s", *COMMIT, "send MSRP abc 200 OK|"]
+        self.assertEqual(unsynced([*failed, *published]), (1, ["/s/f"]))
+        self.assertEqual(unsynced([*failed, "unlink /s/tmp/f", "write /s/tmp/f", *published]), (1, []))
+
     def test_what_is_sent_otherwise_promises_nothing(self) -> None:
         trace = ["write /s/f", "send SIP/2.0 200 OK|CSeq: 1 INVITE|", "send MSRP abc 413 no|", "send HTTP/1.1 503 x|"]
         self.assertEqual(unsynced(trace), (0, []))

@@ -20,6 +20,8 @@ from tests.processes.pushing import FINAL
 
 PAGE = 500
 LOOK_EVERY = 0.5
+_AGAIN = re.compile(r" push came again .*\bid=(\S+)")
+_STARTS = " starting up."
 ERROR_MARKS = ("a bug:", "Unhandled", "RecursionError", "MemoryError")
 
 
@@ -111,6 +113,33 @@ def error_marks(log: Path) -> list[str]:
     """The lines of a log that only a bug writes."""
     with log.open(encoding="utf-8", errors="replace") as lines:
         return [line.strip()[:300] for line in lines if any(mark in line for mark in ERROR_MARKS)]
+
+
+@attrs.frozen
+class Repeats:
+    """What came over the wire once more although the receiver had it: `all` of it, and what no kill of it explains.
+
+    Who is killed between keeping something and saying so is sent it again, once. What comes again twice to the same
+    process had another reason: the sender was killed, or did not hear the answer.
+    """
+
+    all: int
+    unexplained: int
+
+
+def repeats(log: Path) -> Repeats:
+    """By the receiver's log."""
+    seen: Counter[str] = Counter()
+    found = unexplained = 0
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if _STARTS in line:
+                seen.clear()
+            elif again := _AGAIN.search(line):
+                found += 1
+                unexplained += seen[again[1]] > 0
+                seen[again[1]] += 1
+    return Repeats(found, unexplained)
 
 
 def _unfinished(api: Api) -> int:

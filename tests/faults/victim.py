@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from pushsvc.pushctl.daemon import Daemon, DaemonFailed
 from pushsvc.pushctl.lab import CLEAN_ENDS
-from tests.faults.shim import Shim, descriptors, resident
+from tests.faults.shim import Kind, Shim, descriptors, resident
+from tests.faults.warm import Warm
 
 LOOK_EVERY = 0.01
 TRIES = 20  # starts in a row that may fail while a fault is there; without one the first has to work
 ENDS_WITHIN = 20.0  # seconds from SIGTERM to the end, those of shutdown.drain included
+COLD_EVERY = 10  # one start of so many is that of a new Python, as in life
 FAULTY_ENDS = (74, 73, 69)  # exit codes of a start or a run that a disk's errors ended
 
 
@@ -27,10 +32,25 @@ class Footprint:
     descriptors: int
 
 
-class Victim:
-    """`daemon` under its shim. `complaints` is what was wrong; `starts` are seconds from spawning to serving."""
+@attrs.frozen
+class Point:
+    """Where a process was struck: the `number`th call of this kind in its life, and what that touched."""
 
-    def __init__(self, daemon: Daemon, library: Path) -> None:
+    kind: Kind
+    place: str
+    number: int
+
+
+class Victim:
+    """`daemon` under its shim. `complaints` is what was wrong; `starts` are seconds from spawning to serving.
+
+    `renew` gives the daemon another certificate. With `forks` most starts are those of `warm`: close it when the daemon
+    has ended.
+    """
+
+    def __init__(
+        self, daemon: Daemon, library: Path, renew: Callable[[], None] = lambda: None, *, forks: bool = False
+    ) -> None:
         self.daemon = daemon
         self.shim = Shim(library, daemon.directory / "faults", daemon.state)
         daemon.environment.update(self.shim.environment)
@@ -38,7 +58,16 @@ class Victim:
         self.starts: list[float] = []
         self.ends: list[int] = []
         self.footprints: list[Footprint] = []
-        self._spawned_at = 0.0
+        self.points: set[Point] = set()
+        self.renew = renew
+        self._began = self._spawned_at = time.monotonic()
+        self._calls_before = dict(self.shim.calls)
+        self._warm = Warm(self.shim.environment) if forks else None
+        self._spawned = 0
+
+    def close(self) -> None:
+        if self._warm is not None:
+            self._warm.close()
 
     @property
     def pid(self) -> int:
@@ -51,6 +80,18 @@ class Victim:
             time.sleep(LOOK_EVERY)
         return bool(self.shim.struck)
 
+    def rate(self, kind: Kind) -> float:
+        """Calls of this kind in a second, so far."""
+        return self.shim.calls[kind] / max(time.monotonic() - self._began, 1.0)
+
+    def is_new_point(self) -> bool:
+        """Whether nobody was struck where this was the last time."""
+        kind, what = self.shim.where
+        point = Point(kind, place(what, self.daemon.state), self.shim.calls[kind] - self._calls_before[kind])
+        is_new = point not in self.points
+        self.points.add(point)
+        return is_new
+
     def signal(self, number: signal.Signals) -> None:
         self.daemon.signal(number)
 
@@ -60,6 +101,10 @@ class Victim:
     def start(self) -> None:
         """Spawn it, and do not wait."""
         self._spawned_at = time.monotonic()
+        self._calls_before = dict(self.shim.calls)
+        if self._warm is not None:
+            self.daemon.spawn = subprocess.Popen if self._spawned % COLD_EVERY == COLD_EVERY - 1 else self._warm.spawn
+        self._spawned += 1
         self.daemon.start()
 
     def ends_in_order(self) -> bool:
@@ -112,3 +157,14 @@ class Victim:
         code = self.daemon.exit_code
         self.ends.append(code if code is not None else 0)
         return self.ends[-1]
+
+
+def place(what: str, state: Path) -> str:
+    """What a call touched without what differs each time: a path below the state, or how an MSRP or SIP message begins.
+
+    Octets of TLS say nothing.
+    """
+    if what.startswith(str(state)):
+        return re.sub(r"[\w-]*\d[\w-]*", "*", what.removeprefix(str(state)))
+    begins = re.match(r"MSRP \S+ (\S+)|([A-Z]+) sip|(SIP/2\.0 \d+)|(HTTP\S+ \d+)", what)
+    return next(filter(None, begins.groups())) if begins else "octets"
