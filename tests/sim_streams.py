@@ -45,13 +45,33 @@ class Listener:
     network: Network
     address: Place
     factory: Any
+    connected: bool = True
+    _reading: bool = True
+    _backlog: list[Connector] = attrs.Factory(list)
 
     def startListening(self) -> None: ...
 
     def stopListening(self) -> Deferred[None] | None:
+        self.connected = False
         self.network.listeners.pop(self.address, None)
         self.factory.doStop()
         return None
+
+    def stopReading(self) -> None:
+        """Accept nothing for now: who connects waits."""
+        self._reading = False
+
+    def startReading(self) -> None:
+        self._reading = True
+        waiting, self._backlog = self._backlog, []
+        for connector in waiting:
+            connector.join()
+
+    def holds(self, connector: Connector) -> bool:
+        """Whether this one has to wait."""
+        if not self._reading:
+            self._backlog.append(connector)
+        return not self._reading
 
     def getHost(self) -> IPv4Address | IPv6Address:
         return address_of("TCP", self.address)
@@ -81,6 +101,8 @@ class Connector:
         listener = self.network.listeners.get(self.remote)
         if listener is None:
             self.fail(ConnectionRefusedError())
+            return
+        if self._over or listener.holds(self):
             return
         self._over = True
         server = listener.factory.buildProtocol(address_of("TCP", self.local))

@@ -16,6 +16,7 @@ from pushsvc.machine import Tokens
 from pushsvc.msrp.chunk import Send
 from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri, hosts_differ
 from pushsvc.net.admission import Admission, Guest
+from pushsvc.net.descriptors import Descriptors
 from pushsvc.net.locate import Resolve, addresses_of
 from pushsvc.net.msrp_connection import MsrpConnection
 from pushsvc.net.msrp_outward import Outward
@@ -28,6 +29,7 @@ from pushsvc.net.tls import Tls, fingerprint, is_announced
 
 NO_SESSION = 481
 BOUND_ELSEWHERE = 506
+SILENT_SECONDS = 1.0  # a connection without sessions that said nothing for so long goes when descriptors are short
 
 
 @attrs.frozen
@@ -57,8 +59,11 @@ class MsrpEndpoint:
         settings: MsrpSettings,
         advertise: str = "",
         lookup: ServiceLookup | None = None,
+        descriptors: Descriptors | None = None,
     ) -> None:
         self._reactor = reactor
+        self._descriptors = descriptors or Descriptors(reactor, lambda: False)
+        self._descriptors.close_idle.append(self._close_idle)
         self._tls = tls
         self._tokens = tokens
         self._observer = observer
@@ -106,7 +111,7 @@ class MsrpEndpoint:
         factory: IProtocolFactory = _Inward(self, secure)
         if secure:
             factory = self._tls.server(factory)
-        listener = self._reactor.listenTCP(port, factory, interface=host)
+        listener = self._descriptors.listen_tcp(port, factory, host)
         self._ports.append(listener)
         address = (host, listener.getHost().port)
         self.addresses.setdefault(transport, address)
@@ -123,6 +128,12 @@ class MsrpEndpoint:
         for connection in list(self._connections):
             connection.close()
         return self._stopped if self._connections else succeed(None)
+
+    def _close_idle(self) -> None:
+        before = self._reactor.seconds() - SILENT_SECONDS
+        for connection in list(self._connections):
+            if not connection.sessions and connection.heard_at <= before:
+                connection.close()
 
     # -- sessions
 

@@ -145,6 +145,12 @@ class SipStreams:
         way = self._way(hop)
         return way.hold() if isinstance(way, StreamTransport) and way.is_ours else lambda: None
 
+    def close_idle(self) -> None:
+        """Close what came in, said nothing for a while, and is nobody's way."""
+        for stream in list(self._by_number.values()):
+            if stream.is_idle:
+                stream.close()
+
     def stop(self) -> Deferred[None]:
         """Close them all; fires when the last is gone."""
         self._stopped = Deferred()

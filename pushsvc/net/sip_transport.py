@@ -38,6 +38,7 @@ FIRST_MESSAGE_SECONDS = 30.0  # from the moment that somebody has connected unti
 IDLE_SECONDS = 120.0
 PING_SECONDS = 100.0  # RFC 5626 §4.4.1: 95 to 120 s over TCP
 PONG_SECONDS = 10.0
+SILENT_SECONDS = 5.0  # a stream that nobody used for so long goes when descriptors are short
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
 STRANGERS = Limits(stream_message=65536)  # a push's INVITE is smaller with all its icons
@@ -141,6 +142,8 @@ class StreamTransport(StreamProtocol):
         self._parser = StreamParser()
         self._life = StreamLife(clock, self._idled, partial=PARTIAL_MESSAGE_SECONDS, unread=UNREAD)
         self._pong = Alarm(clock, self.drop)
+        self._clock = clock
+        self._moved_at = clock.seconds()
         self._keepers: list[Callable[[int], None]] = []
         self._holders = 0
         self._ping_after = PING_SECONDS
@@ -238,6 +241,12 @@ class StreamTransport(StreamProtocol):
         """Whether somebody of ours keeps it up."""
         return bool(self._keepers) or self._holders > 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody of ours needs it, and its peer has not used it for a while."""
+        used = self.is_ours or self.is_wanted or self.unanswered
+        return not used and self._clock.seconds() - self._moved_at >= SILENT_SECONDS
+
     def close(self) -> None:
         """What was written still goes out, if the peer reads it in time."""
         self._life.close()
@@ -290,6 +299,7 @@ class StreamTransport(StreamProtocol):
     def _moved(self) -> None:
         if self._is_silent:
             return
+        self._moved_at = self._clock.seconds()
         self._life.idle.after(self._ping_after if self.is_wanted else IDLE_SECONDS)
 
     def _released(self) -> None:

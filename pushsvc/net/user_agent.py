@@ -18,6 +18,7 @@ from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.machine import Tokens
 from pushsvc.net.ailing import Ailing
 from pushsvc.net.asking import Asking, Provisional
+from pushsvc.net.descriptors import Descriptors
 from pushsvc.net.driver import Driver
 from pushsvc.net.locate import TRANSPORTS, Locator
 from pushsvc.net.observer import Direction, Observer
@@ -70,6 +71,7 @@ class UserAgent:
         account: Account | None = None,
         shares: Shares | None = None,
         domain: TrustDomain | None = None,
+        descriptors: Descriptors | None = None,
     ) -> None:
         self.on_request: Callable[[Request, Hop], None] = lambda request, source: None
         self.on_stray: Callable[[Response, Request | None], None] = lambda response, invite: None
@@ -85,6 +87,8 @@ class UserAgent:
         self._reaching = Reaching(self, locator, self._asking, Ailing(reactor))
         self._tls = tls
         self._streams = SipStreams(reactor, self, tls)
+        self._descriptors = descriptors or Descriptors(reactor, lambda: False)
+        self._descriptors.close_idle.append(self._streams.close_idle)
         self.places = Places(tokens, advertise, self._streams.near_end)
         self._udp: list[UdpTransport] = []
         self._ports: list[IListeningPort] = []
@@ -107,7 +111,7 @@ class UserAgent:
             listener = self._reactor.listenUDP(port, udp, interface=host, maxPacketSize=65536)
             self._udp.append(udp)
         elif transport in TRANSPORTS and (self._tls is not None or transport != "tls"):
-            listener = self._reactor.listenTCP(port, self._streams.factory(transport), interface=host)
+            listener = self._descriptors.listen_tcp(port, self._streams.factory(transport), host)
         else:
             raise CannotListenError(host, port, OSError(f"SIP over {transport} is not possible here"))
         self._ports.append(listener)

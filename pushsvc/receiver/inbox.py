@@ -228,7 +228,8 @@ class Inbox:
             self._log.error("inbox refused content: {reason}", reason=str(result.value), peer=about.sender)
         elif isinstance(result, Kept) and not result.fresh:
             # Its sender missed that we have it, or one of us was killed before it could be told.
-            self._log.info("push came again", id=result.entry.id, peer=about.sender, call_id=about.call_id)
+            entry_id = result.entry.id if result.entry is not None else "deleted"
+            self._log.info("push came again", id=entry_id, peer=about.sender, call_id=about.call_id)
         if self._writer.waiting and (self._spreading is None or not self._spreading.active()):
             self._spreading = self._clock.callLater(SPREAD_AFTER, self._spread)
         elif self._spreading is not None and self._spreading.active():

@@ -146,7 +146,9 @@ class Daemon(MultiService):
                 self._api_port = self._reactor.listenUNIX(str(path), self._site, mode=0o660)
                 self._addresses["api"] = f"unix:{path}"
             case listen:
-                self._api_port = port = self._reactor.listenTCP(listen.port, self._site, interface=listen.host)
+                descriptors = self._network.descriptors
+                self._api_port = port = descriptors.listen_tcp(listen.port, self._site, listen.host)
+                descriptors.close_idle.append(self._site.close_idle)
                 host = f"[{listen.host}]" if ":" in listen.host else listen.host
                 self._addresses["api"] = f"http://{host}:{port.getHost().port}"
 

@@ -18,6 +18,7 @@ from pushsvc.config.values import Listen
 from pushsvc.digest import Account
 from pushsvc.errors import ConfigError, ConfigErrors
 from pushsvc.machine import Tokens
+from pushsvc.net.descriptors import Descriptors, is_short
 from pushsvc.net.identity import Identity, load_identity, self_signed
 from pushsvc.net.key_log import KeyLog
 from pushsvc.net.locate import Locator, resolve_with
@@ -86,6 +87,7 @@ class Network:
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)
         self.tls = tls_of(config, self.identity, self._key_log)
         advertise = advertised(config, config.sip.listen)
+        self.descriptors = descriptors = Descriptors(reactor, is_short)
         self.authentication = Authentication(self.tokens)
         domain = TrustDomain(config.sip.trusted_peers, self.authentication)
         self.agent = UserAgent(
@@ -99,6 +101,7 @@ class Network:
             account_of(config),
             Shares(config.sip.source_rate, config.sip.source_burst, config.sip.trusted_peers),
             domain,
+            descriptors,
         )
         self.msrp = MsrpEndpoint(
             reactor,
@@ -109,6 +112,7 @@ class Network:
             msrp_settings(config, product),
             advertised(config, config.msrp.listen),
             lookup,
+            descriptors,
         )
         self.floors = Floors(
             self.agent,

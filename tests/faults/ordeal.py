@@ -204,13 +204,13 @@ def _repetitions(ordeal: Ordeal, sender: Victim, receiver: Victim) -> Goal:
     again = repeats(receiver.daemon.log)
     others = sum(count.hit for name, count in ordeal.counts.items() if name in HEARD_NOTHING)
     reasons = len(sender.ends) + others
+    each = again.all / max(len(receiver.ends), 1)
     ordeal.lines.append(
-        f"on the wire again although the inbox had it: {again.all}, {again.all / max(len(receiver.ends), 1):.2f} per end "
-        f"of the receiver; {again.unexplained} of them twice to the same process"
+        f"on the wire again although the inbox had it: {again.all}, {each:.2f} per end of the receiver; "
+        f"{again.unexplained} of them twice to the same process"
     )
-    return at_most(
-        "G7: the latter, per end of the sender or answer not heard", 1.0, again.unexplained / max(reasons, 1)
-    )
+    unexplained = again.unexplained / max(reasons, 1)
+    return at_most("G7: the latter, per end of the sender or answer not heard", 1.0, unexplained)
 
 
 def _told(victim: Victim, began: float, seconds: float) -> list[str]:

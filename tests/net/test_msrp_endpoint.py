@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.errors import Unreachable, Withdrawn
 from pushsvc.msrp.uri import UNUSED_PORT, MsrpUri
 from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE
-from pushsvc.net.msrp_endpoint import MsrpEndpoint, MsrpSettings
+from pushsvc.net.msrp_endpoint import SILENT_SECONDS, MsrpEndpoint, MsrpSettings
 from pushsvc.net.msrp_session import MsrpSession
 from pushsvc.net.tls import fingerprint
 from tests.identities import identity_of
@@ -187,6 +187,18 @@ class Admitted(MsrpTest):
             self.network.run(near.send(NOTE))
             pairs.append((near, far))
         return pairs
+
+    def test_who_carries_nothing_goes_when_descriptors_are_short(self) -> None:
+        """[G6] But not who has just come, and not who carries a session."""
+        self.carrying(1)
+        idle = self.flood(PORT, 1)
+        self.network.settle(SILENT_SECONDS)
+        fresh = self.flood(PORT, 1)
+        for close in self.bob.endpoint._descriptors.close_idle:
+            close()
+        self.network.settle(0.1)
+        self.assertEqual([wire.lost is None for wire in (*idle, *fresh)], [False, True])
+        self.assertEqual(self.bob.endpoint.connections, 2)
 
     def test_who_carries_a_session_is_no_stranger(self) -> None:
         """A core, or a sender with hundreds of pushes at once, is one address: sessions have a limit of their own."""

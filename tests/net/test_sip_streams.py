@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadMessage, Unreachable
 from pushsvc.net.sip_streams import CONNECT_SECONDS, SipStreams
-from pushsvc.net.sip_transport import IDLE_SECONDS, PING, PING_SECONDS, StreamFactory
+from pushsvc.net.sip_transport import IDLE_SECONDS, PING, PING_SECONDS, SILENT_SECONDS, StreamFactory
 from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.message import Message, Request, Response
@@ -282,6 +282,19 @@ class Answering(StreamsTest):
         self.streams.hold(source)
         self.network.settle(IDLE_SECONDS + 1)
         self.assertEqual((wire.octets, len(self.streams)), (b"", 0))
+
+    def test_who_said_nothing_for_a_while_goes_when_descriptors_are_short(self) -> None:
+        """[G6] Nobody who is just talking to us, and nobody who has to answer."""
+        self.ask()
+        self.network.settle(SILENT_SECONDS)
+        _, busy = self.ask()
+        self.streams.close_idle()
+        self.network.settle(1)
+        self.assertEqual(len(self.streams), 1)
+        self.send(options(2), busy, SILENT_SECONDS + 1)
+        self.streams.close_idle()
+        self.network.settle(1)
+        self.assertEqual(len(self.streams), 1)
 
     def test_the_count_goes_down_for_every_way_to_end(self) -> None:
         """Else the listener is full some day, with nobody in it."""

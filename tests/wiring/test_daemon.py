@@ -13,6 +13,7 @@ from pushsvc.api.site import ApiSite
 from pushsvc.config.receiver import Accept, Action, ReceiverConfig, Registration, Rule
 from pushsvc.config.shared import Api, Level, Log, LogFormat, Msrp, Shutdown, Sip, Tls, TlsVersion
 from pushsvc.config.values import Listen, Octets, Seconds, Secret
+from pushsvc.net.descriptors import Descriptors
 from pushsvc.ops.metrics import ReceiverMetrics
 from pushsvc.sip.uri import SipUri
 from pushsvc.wiring import daemon as wiring
@@ -56,6 +57,7 @@ class Network:
 
     story: list[str]
     sessions: Sessions
+    descriptors: Descriptors
     identity: Identity = Identity()
 
     def listen(self) -> dict[str, dict[str, str]]:
@@ -113,7 +115,7 @@ class DaemonCase(SynchronousTestCase):
         reactor = Reactor(self.simulated, "127.0.0.1")
         self.site = ApiSite(ApiResource(), self.simulated.clock)
         self.work = Work(self.story, self.started, self.drained)
-        self.network = Network(self.story, Sessions(self.story, self.ended))
+        self.network = Network(self.story, Sessions(self.story, self.ended), Descriptors(reactor, lambda: False))
         self.daemon = Daemon(
             "receiver",
             config,
