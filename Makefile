@@ -21,8 +21,9 @@ help:
 	@echo 'make test                          every test'
 	@echo 'make wire [KEEP=1] [ONLY=TEST]     real daemons and peers, captured, decrypted, judged by Wireshark'
 	@echo 'make fuzz [INPUTS=100000 SEED=1]   hostile bytes for every parser, what an octet costs, and real daemons under attack'
-	@echo 'make soak [SEEDS=0-4999] [SOAK=300]  thousands of simulated worlds where everything goes wrong, then seconds of'
-	@echo '                                   two real daemons that are killed, stopped, and lied to by their disk'
+	@echo 'make soak [SEEDS=0-4999 EVERY=5 SOAK=300]  thousands of simulated worlds where everything goes wrong, each fault at'
+	@echo '                                   every so many steps of a push, seconds of two real daemons that are killed,'
+	@echo '                                   stopped, and lied to by their disk; and a start with 100,000 pushes in the queue'
 	@echo 'make check                         ruff, mypy --strict, the import rules, advisories about what is pinned'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md and .json'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
@@ -42,7 +43,9 @@ wire: $(VENV)/.has-test $(VENV)/.has-peers $(VENV)/.has-wire
 
 soak: $(VENV)/.has-test $(VENV)/.has-peers
 	@$(BIN)/python -m tests.soak --seeds $(or $(SEEDS),0-4999)
+	@$(BIN)/python -m tests.soak.steps --every $(or $(EVERY),5)
 	@$(BIN)/python -m tests.faults --seconds $(or $(SOAK),300)
+	@$(BIN)/python -m tests.faults.long_queue
 
 # By chance, then by coverage where there is an atheris for this Python, then long inputs, then real daemons.
 fuzz: $(VENV)/.has-test

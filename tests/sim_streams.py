@@ -161,6 +161,7 @@ class Stream:
     connected: bool = True
     producer: Any = None
     streaming: bool = False
+    muted: bool = False  # what is written goes nowhere, and nobody is told
     _inbox: bytearray = attrs.Factory(bytearray)
     _paused: bool = False
     _closed: bool = False
@@ -171,6 +172,8 @@ class Stream:
 
     def write(self, data: bytes) -> None:
         if self._closed or self._aborted or (self.disconnecting and self.producer is None):
+            return
+        if self.muted:
             return
         if self.peer._closed:
             self.network.later(self._lost, ConnectionLost())

@@ -11,7 +11,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
+from twisted.internet.interfaces import IAddress, ILoggingContext, IProtocol, IProtocolFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -64,7 +64,7 @@ class Descriptors:
                 port.startReading()
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, ILoggingContext)
 class _Door:
     """In front of a factory."""
 
@@ -72,7 +72,7 @@ class _Door:
         self._factory = factory
         self._descriptors = descriptors
 
-    def __repr__(self) -> str:
+    def logPrefix(self) -> str:
         return type(self._factory).__name__
 
     def doStart(self) -> None:

@@ -15,7 +15,7 @@ from pushsvc.pushctl.exits import CommandFailed
 from tests.faults.victim import Victim
 from tests.processes.pushing import json_of
 
-CLIENTS = 4
+CLIENTS = 8
 AGAIN_AFTER = 0.2  # seconds
 TRY_AGAIN = (409, 429, 500, 503, 507)  # statuses after which the same request may work
 # Octets, how often of a hundred: the first go by MESSAGE, the others by MSRP, the last two in several chunks.

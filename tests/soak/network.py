@@ -9,12 +9,17 @@ import attrs
 from twisted.internet.task import Clock
 
 from tests.agents import SIP_PORT
-from tests.sim import Host, Network, Place
+from tests.sim import Host, Network, Place, Weather
 from tests.sim_streams import Connector
 
 
 class BreakableNetwork(Network):
-    """Counts what it does to those who use it."""
+    """Counts what it does to those who use it, and its steps. `at_step` is what is to happen before one of these."""
+
+    def __init__(self, seed: int = 0, weather: Weather | None = None) -> None:
+        super().__init__(seed, weather)
+        self.steps = 0
+        self.at_step: dict[int, Callable[[], None]] = {}
 
     def host(self, address: str) -> MortalHost:
         return MortalHost(self, address)
@@ -28,6 +33,9 @@ class BreakableNetwork(Network):
                 return
             if calls[0].getTime() > end:
                 raise AssertionError("never ends: " + "; ".join(str(call) for call in calls[:5]))
+            if self.steps in self.at_step:
+                self.at_step.pop(self.steps)()
+            self.steps += 1
             self.step()
         raise AssertionError(f"{steps} steps, and no end: " + "; ".join(map(str, self.clock.getDelayedCalls()[:5])))
 
@@ -38,6 +46,12 @@ class BreakableNetwork(Network):
             if stream.connected and kind in (carries, "all"):
                 self.cuts += 1
                 stream.abortConnection()
+
+    def mute(self, address: str) -> None:
+        """Half-open: what this machine sends on its MSRP streams arrives nowhere any more, and nobody is told."""
+        for stream in self.streams:
+            if stream.local[0] == address and SIP_PORT not in (stream.local[1], stream.remote[1]):
+                stream.muted = True
 
     def kill(self, host: MortalHost) -> None:
         """The process on this machine is no more; its kernel resets what was open."""

@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,16 @@ class Broken(Exception):
 
 def live(seed: int) -> Seen:
     """Let the world of this seed happen. Raises Broken."""
+    return live_by(plan_of(seed), World)
+
+
+def live_by(plan: Plan, make: Callable[[Plan, Path], World]) -> Seen:
+    """Let a world happen that was planned. Raises Broken."""
     where = RAM_DISK if os.access(RAM_DISK, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="pushsvc-soak-", dir=where) as directory:
-        plan = plan_of(seed)
         # What killed processes had begun ends after their world, as Python ends it; that is no news of anybody.
         with _as_planned(plan), mock.patch.object(sys, "unraisablehook"):
-            seen, trouble = _lived(plan, Path(directory))
+            seen, trouble = _lived(make(plan, Path(directory)))
             gc.collect()
         _close_left_open(directory)
     if trouble:
@@ -63,9 +67,8 @@ def _as_planned(plan: Plan) -> Iterator[None]:
         yield
 
 
-def _lived(plan: Plan, directory: Path) -> tuple[Seen, list[str]]:
+def _lived(world: World) -> tuple[Seen, list[str]]:
     """What it was like, and what was wrong with it; nothing of the world itself is left."""
-    world = World(plan, directory)
     with bugs_logged() as bugs:
         try:
             world.happen()
@@ -89,6 +92,7 @@ class World:
         self._clock = self._network.clock
         self._counting = Counting()
         self._lives = 0
+        self._killed: set[str] = set()
         self._dead: list[Any] = []  # kept, so that what they had begun is not tidied up as if they lived
         self._submitted: dict[str, list[tuple[str, bytes]]] = {}
         self._accepted: set[str] = set()
@@ -177,6 +181,7 @@ class World:
 
     def _kill(self, address: str) -> None:
         victim = self._side(address)
+        self._killed.add(address)
         self._dead.append(victim)
         victim.kill()
         if address == SENDER:
@@ -228,7 +233,7 @@ class World:
     def _stop(self) -> None:
         assert self._sender is not None
         assert self._receiver is not None
-        if not any(away.address == SENDER for away in self._plan.kills):
+        if SENDER not in self._killed:
             finished = self._counting.finished - self._counting.driven_again
             ended = sum(self.seen.ends.values())
             assert finished == ended, f"{ended} pushes ended, {finished} times"
