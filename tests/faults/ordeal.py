@@ -27,7 +27,7 @@ MIB = 1 << 20
 BETWEEN = 0.2  # seconds at most from one fault of a daemon to its next
 RATE = 14.0  # items a second
 FAULTS_A_SECOND = 0.95  # that are planned, of both daemons
-HASTE = 1.4  # so much faster than planned they come, where the machine allows: some of it is lost time
+HASTE = 1.1  # so much faster than planned they come, where the machine allows
 QUIET_WITHIN = 90.0  # seconds in which nothing moves any more, once there are no more faults
 MAX_GROWTH = 32.0  # MiB of RSS from the first quarter of the time to the last
 MAX_LEAK = 10  # descriptors that an idle daemon may have more than when it was new
@@ -157,7 +157,7 @@ class _Tormentor(threading.Thread):
         cards = deck(self._chance, self._enough)
         for fault in cards:
             self.counts[fault.name].planned += 1
-        hits = tries = 0
+        hits = 0
         every = (self._until - time.monotonic()) / self._enough / HASTE if self._more else 0.0
         began = time.monotonic()
         while time.monotonic() < self._until:
@@ -177,8 +177,7 @@ class _Tormentor(threading.Thread):
             self._victim.look()
             if not self._more and hits >= self._enough:
                 return
-            tries += 1
-            time.sleep(max(self._chance.uniform(0.0, BETWEEN), began + tries * every - time.monotonic()))
+            time.sleep(max(self._chance.uniform(0.0, BETWEEN), began + hits * every - time.monotonic()))
 
 
 def _leaks(victims: list[Victim], fresh: list[int]) -> list[str]:

@@ -19,7 +19,7 @@ from tests.faults.warm import Warm
 LOOK_EVERY = 0.01
 TRIES = 20  # starts in a row that may fail while a fault is there; without one the first has to work
 ENDS_WITHIN = 20.0  # seconds from SIGTERM to the end, those of shutdown.drain included
-COLD_EVERY = 10  # one start of so many is that of a new Python, as in life
+COLD_EVERY = 20  # one start of so many is that of a new Python, as in life
 FAULTY_ENDS = (74, 73, 69)  # exit codes of a start or a run that a disk's errors ended
 
 
