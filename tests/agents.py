@@ -95,13 +95,14 @@ class Agent:
         account: Account | None = None,
         domain: TrustDomain | None = None,
         relay: Relay | None = None,
+        locator: Locator | None = None,
         **floors: Any,
     ) -> None:
         self.network = network
         self.host: Host = network.host(address)
         self.tokens = CountedTokens(name)
         self.name = name
-        locator = Locator(lambda host: succeed([]))
+        locator = locator or Locator(lambda host: succeed([]))
         names = names or {}
         observer = Observers(observers)
         self.settings = Settings()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import DNSLookupError
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolutionReceiver
+from twisted.internet.interfaces import IAddress, IHostnameResolver, IReactorTime, IResolutionReceiver
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
@@ -19,6 +19,7 @@ from pushsvc.sip.uri import SipUri
 
 TRANSPORTS = ("udp", "tcp", "tls")
 MAX_ADDRESSES = 10  # of one name: more would outlast the patience of whoever waits for the answer
+RESOLVE_SECONDS = 30.0  # a C library asks three name servers for ten seconds each, and some for ever
 
 Resolve = Callable[[str], "Deferred[list[str]]"]
 
@@ -127,15 +128,18 @@ def is_address(host: str) -> bool:
     return True
 
 
-def resolve_with(resolver: IHostnameResolver) -> Resolve:
-    """A `Resolve` by one of Twisted's resolvers, as `reactor.nameResolver` is one."""
+def resolve_with(resolver: IHostnameResolver, clock: IReactorTime) -> Resolve:
+    """A `Resolve` by one of Twisted's resolvers, as `reactor.nameResolver` is one: those may take for ever."""
+
+    def too_late(result: object, seconds: float) -> NoReturn:
+        raise DNSLookupError(f"no answer within {seconds:.0f} s")
 
     def resolve(host: str) -> Deferred[list[str]]:
         if host == "localhost":
             return succeed(["127.0.0.1"])
         found = _Addresses()
         resolver.resolveHostName(found, host)
-        return found.complete
+        return found.complete.addTimeout(RESOLVE_SECONDS, clock, too_late)
 
     return resolve
 

@@ -81,7 +81,7 @@ class Network:
         self.tokens: Tokens = RandomTokens()
         self.identity = identity_of(config, reactor.seconds())
         self._config = config
-        self.resolve = resolve = resolve_with(reactor.nameResolver)
+        self.resolve = resolve = resolve_with(reactor.nameResolver, reactor)
         self.lookup = lookup = system_lookup(reactor)
         locator = Locator(resolve, lookup, self.tokens.fraction)
         settings = Settings(t1=config.sip.t1, t2=config.sip.t2, t4=config.sip.t4)

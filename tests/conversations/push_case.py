@@ -29,9 +29,11 @@ class PushCase(SynchronousTestCase):
         linger: float = 0.0,
         caller: dict[str, Any] | None = None,
         account: Account | None = None,
+        agent: dict[str, Any] | None = None,
         **accept: Any,
     ) -> None:
-        """`caller` is what the sender says of itself, `account` its password, `accept` what the receiver takes.
+        """`caller` is what the sender says of itself, `account` its password, `agent` further facts of it, `accept`
+        what the receiver takes.
 
         See tests/pushing.py.
         """
@@ -52,6 +54,7 @@ class PushCase(SynchronousTestCase):
             observers=(self.sender_said,),
             caller=caller,
             account=account,
+            agent=agent,
         )
         observers = (self.receiver_said, WireLog(unlimited=True))
         self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)

@@ -8,11 +8,12 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pushsvc.errors import Unreachable
-from pushsvc.net.locate import MAX_ADDRESSES, Locator, is_address, resolve_with
+from pushsvc.net.locate import MAX_ADDRESSES, RESOLVE_SECONDS, Locator, is_address, resolve_with
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.uri import SipUri
 
@@ -119,7 +120,7 @@ class Resolving(SynchronousTestCase):
         """getaddrinfo gives one per socket type."""
         first, second = IPv4Address("TCP", "192.0.2.1", 0), IPv6Address("TCP", "2001:db8::1", 0)
         resolver = Scripted(first, second, first)
-        found = resolve_with(resolver)("two.example.com")
+        found = resolve_with(resolver, Clock())("two.example.com")
         self.assertNoResult(found)
         resolver.receiver.resolutionComplete()
         self.assertEqual(self.successResultOf(found), ["192.0.2.1", "2001:db8::1"])
@@ -127,21 +128,31 @@ class Resolving(SynchronousTestCase):
     def test_nothing_found(self) -> None:
         """Which the locator tells of."""
         resolver = Scripted()
-        found = resolve_with(resolver)("nowhere.example.com")
+        found = resolve_with(resolver, Clock())("nowhere.example.com")
         resolver.receiver.resolutionComplete()
         self.assertEqual(self.successResultOf(found), [])
 
     def test_localhost_is_not_asked_for(self) -> None:
         """Demos and tests do not depend on /etc/hosts, nor on what IPv6 does there."""
-        self.assertEqual(self.successResultOf(resolve_with(Scripted())("localhost")), ["127.0.0.1"])
+        self.assertEqual(self.successResultOf(resolve_with(Scripted(), Clock())("localhost")), ["127.0.0.1"])
 
     def test_an_answer_that_comes_after_the_question_was_withdrawn(self) -> None:
         """The push was cancelled while the resolver's thread ran."""
         resolver = Scripted()
-        found = resolve_with(resolver)("two.example.com")
+        found = resolve_with(resolver, Clock())("two.example.com")
         found.cancel()
         self.failureResultOf(found)
         resolver.receiver.resolutionComplete()
+
+    def test_a_resolver_that_says_nothing(self) -> None:
+        """The name servers are gone: the attempt is over in its time, and another may find them."""
+        clock = Clock()
+        locator = Locator(resolve_with(Scripted(), clock))
+        located = Deferred.fromCoroutine(locator.locate(SipUri.parse("sip:bob@two.example.com")))
+        clock.advance(RESOLVE_SECONDS)
+        error = self.failureResultOf(located, Unreachable).value
+        self.assertTrue(error.retry)  # type: ignore[union-attr]
+        self.assertIn("no answer within 30 s", str(error))
 
     def test_a_resolver_that_fails(self) -> None:
         """Some do so; it counts as unreachable and not as a bug."""
