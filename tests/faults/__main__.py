@@ -35,7 +35,10 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pushsvc-faults-") as scratch:
         directory = options.keep or Path(scratch) / "lab"
         ordeal = endured(directory, options.seed, options.seconds, options.faults, options.rate)
-        ordeal.goals += _kept(directory.with_name(directory.name + "-promises"), options.seed, options.seconds)
+        try:
+            ordeal.goals += _kept(directory.with_name(directory.name + "-promises"), options.seed, options.seconds)
+        except AssertionError as error:
+            ordeal.complaints.append(str(error))
     print("\n".join(told(ordeal)))
     return 0 if ordeal.is_good else 1
 
