@@ -29,10 +29,10 @@ class PushCase(SynchronousTestCase):
         linger: float = 0.0,
         caller: dict[str, Any] | None = None,
         account: Account | None = None,
-        agent: dict[str, Any] | None = None,
+        sending: dict[str, Any] | None = None,
         **accept: Any,
     ) -> None:
-        """`caller` is what the sender says of itself, `account` its password, `agent` further facts of it, `accept`
+        """`caller` is what the sender says of itself, `account` its password, `sending` those of its agent, `accept`
         what the receiver takes.
 
         See tests/pushing.py.
@@ -54,7 +54,7 @@ class PushCase(SynchronousTestCase):
             observers=(self.sender_said,),
             caller=caller,
             account=account,
-            agent=agent,
+            agent=sending,
         )
         observers = (self.receiver_said, WireLog(unlimited=True))
         self.receiver = ReceivingSide(self.network, directory / "inbox", observers=observers, **accept)

@@ -23,7 +23,7 @@ class Names(PushCase):
 
     def setUp(self) -> None:
         self.answers: list[Deferred[Sequence[str]]] = []
-        self.begin(agent={"locator": Locator(lambda host: self.answers.pop(0))})
+        self.begin(sending={"locator": Locator(lambda host: self.answers.pop(0))})
 
     def assert_tried_again(self, result: AttemptResult, reason: str) -> None:
         assert result.failure is not None
