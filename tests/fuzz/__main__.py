@@ -40,14 +40,14 @@ def main(arguments: list[str]) -> int:
     print("\n".join(table(list(outcomes.values()))))
     total = sum(each.inputs for each in outcomes.values())
     crashes = sum(len(each.crashes) for each in outcomes.values())
-    print(f"{total} inputs, {crashes} crashes, seed {options.seed}, {time.monotonic() - began:.1f} seconds")
+    print(f"{len(outcomes)} targets, {total} inputs, {crashes} unhandled, seed {options.seed}, {time.monotonic() - began:.1f} seconds")
     return 1 if crashes else 0
 
 
 def table(outcomes: list[Outcome]) -> list[str]:
     """One line for each target."""
     lines = [
-        "| target | inputs | crashes | octets an input | slowest input | its octets | seconds |",
+        "| target | inputs | unhandled | octets an input | slowest input | its octets | seconds |",
         "|---|---|---|---|---|---|---|",
     ]
     for each in outcomes:

@@ -63,7 +63,8 @@ def fuzzed(name: str, count: int, seed: int) -> Outcome:
         outcome = Outcome(name, _count(output), seconds=time.monotonic() - began)
         if told.exists():
             facts = json.loads(told.read_bytes())
-            outcome.slowest, outcome.slowest_size, outcome.octets = facts["slowest"], facts["size"], facts["octets"]
+            outcome.slowest, outcome.slowest_size = facts["slowest"], facts["size"]
+            outcome.octets = facts["octets"] * outcome.inputs // facts["count"]  # it is told now and then
         if done.returncode:
             found = [path.read_bytes() for path in Path(scratch).glob("*-*") if path.is_file()]
             outcome.crashes.append(Crash("found by coverage", output[-4000:], found[0] if found else b""))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import attrs
 
 SEPARATOR = b"\n%%%%\n"  # between the messages of one input, where a target takes several
+IN_MEMORY = Path("/dev/shm")  # where there is such a thing
 
 
 @attrs.frozen
@@ -61,6 +64,11 @@ def pieces_of(octets: bytes) -> list[bytes]:
     """The same octets, cut as the first of them say: always the same way, and never alike."""
     step = 1 + sum(octets[:64]) % 61
     return [octets[at : at + step] for at in range(0, len(octets), step)]
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """For one input; in memory where that can be had: what a disk takes for a sync is no part of a target."""
+    return tempfile.TemporaryDirectory(prefix="pushsvc-fuzz-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
 
 
 def words(text: str) -> tuple[bytes, ...]:

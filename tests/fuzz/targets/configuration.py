@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from functools import cache
 from pathlib import Path
 
 from pushsvc.config.load import load_receiver, load_sender
 from pushsvc.config.printed import to_toml
 from pushsvc.errors import ConfigErrors
-from tests.fuzz.target import SEPARATOR, Frame, Target, holds, words
+from tests.fuzz.target import SEPARATOR, Frame, Target, holds, scratch, words
 
 ETC = Path(__file__).parents[3] / "etc"
 
 
-@cache
-def _place() -> Path:
-    return Path(tempfile.mkdtemp(prefix="pushsvc-fuzz-"))
-
-
 def run(octets: bytes) -> None:
     text, _, override = octets.partition(SEPARATOR)
-    path = _place() / f"{os.getpid()}.toml"
-    path.write_bytes(text)
     overrides = [override.decode("utf-8", "replace")] if override else []
-    for load in (load_receiver, load_sender):
-        try:
-            config = load(path, overrides, environ={})
-        except ConfigErrors as found:
-            holds(bool(found.errors), "mistakes without a mistake")
-            for error in found.errors:
-                holds("\n" not in str(error), f"a mistake of several lines: {str(error)!r}")
-        else:
-            to_toml(config)
+    with scratch() as directory:
+        path = Path(directory) / "daemon.toml"
+        path.write_bytes(text)
+        for load in (load_receiver, load_sender):
+            try:
+                config = load(path, overrides, environ={})
+            except ConfigErrors as found:
+                holds(bool(found.errors), "mistakes without a mistake")
+                for error in found.errors:
+                    holds("\n" not in str(error), f"a mistake of several lines: {str(error)!r}")
+            else:
+                to_toml(config)
 
 
 def _uncommented(path: Path) -> bytes:
@@ -83,5 +76,5 @@ TARGET = Target(
     [[rule]]\n [[rule]]\nfrom=1\n [[a.b]]\n \n\n "a", \x27\x27\x27a\x27\x27\x27, {a=1}, a. \\\\ \\" [ {a= #\n
     1, 1
 """),
-    weight=100,
+    weight=25,
 )

@@ -93,5 +93,5 @@ TARGET = Target(
     Host:\x20 Transfer-Encoding:\x20chunked\r\n Transfer-Encoding:\x20x\r\n 0\r\n\r\n %00 % ? & / ..
     Expect:\x20100-continue\r\n
 """),
-    weight=10,
+    weight=4,
 )

@@ -99,4 +99,4 @@ def _samples() -> list[bytes]:
     return [bytes([at]) + SEPARATOR.join(flow) for at, flow in enumerate([*flows, *mixed]) if flow]
 
 
-TARGET = Target("transactions", run, _samples, (*samples.SIP_WORDS, SEPARATOR), longest=16384, weight=10)
+TARGET = Target("transactions", run, _samples, (*samples.SIP_WORDS, SEPARATOR), longest=16384, weight=4)
