@@ -269,8 +269,11 @@ def _read_unusual(start: str, text: str) -> list[Field]:
 
 
 def _nothing_left(head: bytes, fields: int) -> bool:
-    """Whether so many fields are the whole head: no other line, no bare CR or LF, no other control octet."""
-    return head.translate(None, _TEXT) == _CRLF * fields + b"\r"
+    """Whether so many fields are the whole head: no other line, no bare CR or LF, no other control octet.
+
+    Text between a CR and its LF would belong to no line, and mean something to the next parser only.
+    """
+    return head.count(_CRLF) == fields and head.translate(None, _TEXT) == _CRLF * fields + b"\r"
 
 
 def _content_length(headers: Headers) -> int | None:

@@ -108,6 +108,9 @@ class ReadingTests(SynchronousTestCase):
         for damage in (
             made(b"Subject: a\nX-Evil: yes\r\n"),
             made(b"Subject: a\rX-Evil: yes\r\n"),
+            made(b"Subject: a\rX-Evil: yes\nSubject: b\r\n"),
+            made(b"Subject: a\rX-Evil: yes\n b\r\n"),
+            made().replace(b"\r\nVia", b"\rX-Evil: yes\nVia"),
             made(b"Subject: a\n\r\n"),
             made().replace(b"\r\n", b"\n"),
             made().replace(b"\r\nVia", b"\nVia"),

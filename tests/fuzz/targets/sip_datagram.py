@@ -35,6 +35,8 @@ def run(octets: bytes) -> None:
             one_message(encode(stamped(reply, SOURCE)))
         return
     if message is not None:
+        head = octets.lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+        holds(head.count(b"\n") == head.count(b"\r\n"), "a line that ends otherwise was read")
         same = parse(encode(message))
         assert same is not None
         holds(_bare(same) == _bare(message), "what was read is not what is written")
