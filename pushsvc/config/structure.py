@@ -160,20 +160,23 @@ def _without(tables: dict[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
     """A copy of the tables in which every wrong key is absent, and every wrong item of a list of tables too."""
 
     def kept(value: Any, wrong: list[KeyPath]) -> Any:
+        below: dict[object, list[KeyPath]] = {}
+        for key in wrong:
+            below.setdefault(key[0], []).append(key[1:])
         if isinstance(value, dict):
             return {
-                name: kept(inner, [key[1:] for key in wrong if key[0] == name])
+                name: kept(inner, below.get(name, []))
                 for name, inner in value.items()
-                if not any(_removes(key, name, inner) for key in wrong)
+                if name not in below or not _removes(below[name], inner)
             }
         if isinstance(value, list):
-            return [inner for index, inner in enumerate(value) if not any(key[0] == index for key in wrong)]
+            return [inner for index, inner in enumerate(value) if index not in below]
         return value
 
     return cast("dict[str, Any]", kept(tables, [mistake.key for mistake in mistakes]))
 
 
-def _removes(key: KeyPath, name: str, value: Any) -> bool:
-    """Whether a mistake at `key` takes away all of `name`: it, or an item of a list of plain values."""
+def _removes(wrong: list[KeyPath], value: Any) -> bool:
+    """Whether mistakes at these keys of a value take away all of it: they are its own, or a list of plain values'."""
     plain_list = isinstance(value, list) and not all(isinstance(inner, dict) for inner in value)
-    return key[0] == name and (len(key) == 1 or plain_list)
+    return plain_list or () in wrong
