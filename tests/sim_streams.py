@@ -46,8 +46,9 @@ class Listener:
     address: Place
     factory: Any
     connected: bool = True
-    _reading: bool = True
-    _backlog: list[Connector] = attrs.Factory(list)
+    _reading: bool = attrs.field(default=True, init=False)
+    _waiting: list[Connector] = attrs.field(factory=list, init=False)
+    backlog: int = 50
 
     def startListening(self) -> None: ...
 
@@ -63,14 +64,14 @@ class Listener:
 
     def startReading(self) -> None:
         self._reading = True
-        waiting, self._backlog = self._backlog, []
+        waiting, self._waiting = self._waiting, []
         for connector in waiting:
             connector.join()
 
     def holds(self, connector: Connector) -> bool:
         """Whether this one has to wait."""
         if not self._reading:
-            self._backlog.append(connector)
+            self._waiting.append(connector)
         return not self._reading
 
     def getHost(self) -> IPv4Address | IPv6Address:

@@ -6,6 +6,8 @@ from collections import Counter
 
 from pushsvc.sip.hop import network_of
 
+# What the system has accepted and we have not yet: who comes in a crowd that fills it waits a second, for its next SYN.
+BACKLOG = 1024
 MAX_CONNECTIONS = 2000
 MAX_CONNECTIONS_PER_SOURCE = 64
 

@@ -15,6 +15,8 @@ from twisted.internet.interfaces import IAddress, ILoggingContext, IProtocol, IP
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pushsvc.net.admission import BACKLOG
+
 SPARE = 32  # descriptors: a dozen for databases, logs and worker threads, the rest for contents that are under way
 PAUSE = 1.0  # seconds without accepting (SECURITY part 4)
 
@@ -36,7 +38,7 @@ class Descriptors:
 
     def listen_tcp(self, port: int, factory: IProtocolFactory, interface: str) -> Any:
         """As the reactor's listenTCP: an IListeningPort. Raises CannotListenError."""
-        listener = self._reactor.listenTCP(port, _Door(factory, self), interface=interface)
+        listener = self._reactor.listenTCP(port, _Door(factory, self), BACKLOG, interface=interface)
         self._ports.append(listener)
         return listener
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.internet.udp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -42,6 +44,13 @@ SILENT_SECONDS = 5.0  # a stream that nobody used for so long goes when descript
 UNREAD = 262144  # octets that we hold for a peer that reads nothing before we read nothing more from it
 
 STRANGERS = Limits(stream_message=65536)  # a push's INVITE is smaller with all its icons
+
+# Octets. In one turn of the reactor so much is read of a flood, about 10 ms of work: everybody else has a turn between.
+A_TURN = 16384
+# What the system keeps meanwhile, twice that with its own; by its default it is 90 INVITEs. What does not fit is lost,
+# and who sent it waits for T1.
+KEPT_BY_SYSTEM = 1 << 19
+
 RESPONSE = b"SIP/2.0 "
 
 PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
@@ -86,6 +95,9 @@ class UdpTransport(DatagramProtocol):
         self._receiver = receiver
 
     def startProtocol(self) -> None:
+        if isinstance(self.transport, Port):
+            self.transport.maxThroughput = A_TURN
+            self.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KEPT_BY_SYSTEM)
         host: Any = self.transport.getHost()
         self.is_ipv6 = ":" in host.host
 

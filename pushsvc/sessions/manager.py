@@ -99,6 +99,7 @@ class Sessions:
             case "ACK":
                 session = self._sessions.get(dialog_id(request))
                 if session is not None:
+                    self._room.proved(source)
                     session.acked(request)
             case "CANCEL":
                 self._cancelled(request)

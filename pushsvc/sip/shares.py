@@ -54,7 +54,9 @@ class _Debt:
 class Shares:
     """Every source's debt. `rate` is what is forgiven in a second; 0 limits nobody, and `trusted` never are.
 
-    Datagrams can be forged: what came by them is not held against the streams of the same address.
+    Datagrams can be forged: what came by them is not held against the streams of the same address. Nor does a share
+    keep anybody from being flooded with our answers in the name of ever more sources: `is_spared` does, for all of
+    them together.
     """
 
     rate: float = RATE
@@ -62,6 +64,7 @@ class Shares:
     trusted: Networks = ()
     _is_trusted: Callable[[str], bool] = attrs.field(init=False)
     _debts: OrderedDict[Source, _Debt] = attrs.field(init=False, factory=OrderedDict)
+    _told: _Debt = attrs.field(init=False, default=_Debt(0.0, 0.0, 0.0))
 
     def __attrs_post_init__(self) -> None:
         self._is_trusted = membership(self.trusted)
@@ -114,10 +117,25 @@ class Shares:
         else:
             self._debts.pop(who, None)
 
+    def is_spared(self, source: Hop, now: float) -> bool:
+        """Whether whoever is there is told no more octets than it asked with.
+
+        It may be somebody who asked for nothing, and strangers have had the long answers there are for all of them by
+        now. If not, it is given one of these.
+        """
+        if source.reliable or not self.limits(source):
+            return False
+        owes = self._paid(self._told, now)
+        if owes.debt >= self.burst:
+            return True
+        self._told = attrs.evolve(owes, debt=owes.debt + 1, at=now)
+        return False
+
     def _owes(self, who: Source, now: float) -> _Debt:
         known = self._debts.get(who)
-        if known is None:
-            return _Debt(0.0, 0.0, now)
+        return _Debt(0.0, 0.0, now) if known is None else self._paid(known, now)
+
+    def _paid(self, known: _Debt, now: float) -> _Debt:
         paid = (now - known.at) * self.rate
         return _Debt(max(0.0, known.debt - paid), max(0.0, known.excess - paid), now, known.told)
 

@@ -188,7 +188,10 @@ class TransactionLayer:
         request = arrived if merged else self.domain.entered(arrived, source, now)
         if isinstance(request, TurnedAway):
             return self._turned_away(arrived, source, request, now)
-        # What OPTIONS is told is longer than the question: not a thing to send to ever more addresses.
+        # G11: what OPTIONS is told is longer than the question: not a thing to send to ever more addresses.
+        if outside and request.method == "OPTIONS" and self.shares.is_spared(source, now):
+            short = reply_to(request, 200, to_tag=self._stateless_tag)
+            return [Transmit(short, hop), *self.unreadable(source, now)]
         if (stranger and self._crowded and request.method == "OPTIONS") or not self._has_room(stranger):
             return [Transmit(self._overloaded(request), hop)]
         if stranger:

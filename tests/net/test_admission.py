@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import select
+import socket
+from contextlib import ExitStack
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pushsvc.net.admission import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_SOURCE, Admission, Guest
+from pushsvc.net.admission import BACKLOG, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_SOURCE, Admission, Guest
+from tests.net.msrp_sides import Side as MsrpSide
+from tests.net.sides import Side
+from tests.sim import Network
+
+
+class Crowds(SynchronousTestCase):
+    """Many that connect before anybody is let in."""
+
+    def test_a_crowd_waits_in_the_system_and_not_for_its_next_syn(self) -> None:
+        """[F-18] Whoever does not fit into the backlog comes a second later, or two, or four."""
+        with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as server, ExitStack() as stack:
+            for _ in range(200):
+                peer = stack.enter_context(socket.socket())
+                peer.setblocking(False)
+                peer.connect_ex(server.getsockname())
+                self.assertEqual(select.select([], [peer], [], 0.5)[1], [peer])
+
+    def test_every_listener_has_room_for_one(self) -> None:
+        """SIP and MSRP."""
+        network = Network()
+        Side(network, "192.0.2.1")
+        MsrpSide(network, "192.0.2.2", "bob")
+        self.assertEqual({listener.backlog for listener in network.listeners.values()}, {BACKLOG})
 
 
 class OneSource(SynchronousTestCase):

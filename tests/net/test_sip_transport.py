@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.udp import Port
 from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc.errors import BadMessage
 from pushsvc.net.admission import MAX_CONNECTIONS_PER_SOURCE, Admission
 from pushsvc.net.sip_transport import (
+    A_TURN,
     FIRST_MESSAGE_SECONDS,
     IDLE_SECONDS,
     PARTIAL_MESSAGE_SECONDS,
@@ -135,6 +138,35 @@ class Datagrams(SynchronousTestCase):
         other = UdpTransport(self.owner, 0)
         self.network.host("2001:db8::2").listenUDP(PORT, other)
         self.assertTrue(other.is_ipv6)
+
+
+class Flooded(SynchronousTestCase):
+    """A real socket with more in it than there is time for."""
+
+    def test_a_flood_gets_one_turn_in_each_round_of_the_reactor(self) -> None:
+        """[F-18] The rest stays where it is, up to a limit, while MSRP and HTTP have their turn."""
+        owner = Owner()
+        port = Port(0, UdpTransport(owner, 0), "127.0.0.1", 65536, _NoReactor())
+        port.startListening()
+        self.addCleanup(port.connectionLost)
+        padded = WIRE + b"x" * (1024 - len(WIRE))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for _ in range(200):
+                peer.sendto(padded, ("127.0.0.1", port.getHost().port))
+            rounds = []
+            for _ in range(200 * 1024 // A_TURN + 1):
+                port.doRead()
+                rounds.append(len(owner.messages))
+        self.assertEqual(rounds[0], A_TURN // 1024)
+        self.assertEqual(rounds[-1], 200)
+
+
+class _NoReactor:
+    """Nothing is read but by the test."""
+
+    def addReader(self, reader: object) -> None: ...
+    def removeReader(self, reader: object) -> None: ...
+    def removeWriter(self, writer: object) -> None: ...
 
 
 class Connected(SynchronousTestCase):

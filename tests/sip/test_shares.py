@@ -137,3 +137,21 @@ class Limits(SynchronousTestCase):
             charge(shares, 1, Hop("udp", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 5060))
         self.assertEqual(len(shares._debts), MAX_SOURCES)
         self.assertIs(shares.standing(PEER, 0.0), WELCOME)
+
+
+class AllStrangers(SynchronousTestCase):
+    """[F-18] What strangers get together whose addresses may be forged."""
+
+    def test_long_answers_are_few(self) -> None:
+        """A burst, then as many as the rate; whoever cannot have forged its address is not among them."""
+        shares = Shares(trusted=[ipaddress.ip_network("192.0.2.0/24")])
+        sources = [Hop("udp", f"198.51.{number // 250}.{number % 250}", 5060) for number in range(1000)]
+        self.assertEqual([shares.is_spared(source, 0.0) for source in sources].count(False), BURST)
+        self.assertFalse(shares.is_spared(Hop("tcp", "198.51.100.1", 5060), 0.0))
+        self.assertFalse(shares.is_spared(PEER, 0.0))
+        self.assertEqual([shares.is_spared(source, 1.0) for source in sources].count(False), int(RATE))
+        self.assertEqual([shares.is_spared(source, 60.0) for source in sources].count(False), BURST)
+
+    def test_no_rate_no_limit(self) -> None:
+        shares = Shares(rate=0)
+        self.assertFalse(any(shares.is_spared(Hop("udp", "198.51.100.1", 5060), 0.0) for _ in range(2 * BURST)))

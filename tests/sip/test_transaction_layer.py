@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pushsvc.errors import Misuse
 from pushsvc.sip.authentication import Authentication, Failure, Kind, TurnedAway, Users
 from pushsvc.sip.challenges import challenges_of
+from pushsvc.sip.codec import encode
 from pushsvc.sip.hop import Hop, stamped
 from pushsvc.sip.message import Request, Response, ack_of, cancel_of, reply_to
 from pushsvc.sip.shares import ASKED, Shares
@@ -468,6 +469,26 @@ class FloodTests(SynchronousTestCase):
             self.assertEqual(self.answer(200), ["200"])
         self.assertEqual(self.arrive("OPTIONS", Hop("udp", "198.51.100.9", 5060)), ["503"])
         self.assertEqual(self.arrive("INVITE", Hop("udp", "198.51.100.9", 5060)), ["RequestArrived"])
+
+    def test_a_flood_of_options_gets_no_more_octets_than_it_sends(self) -> None:
+        """G11: four thousand forged addresses. A stream proves its address, and the core is trusted: both hear all."""
+        shares = Shares(rate=1.0, burst=5, trusted=[ip_network("192.0.2.5/32")])
+        self.layer = TransactionLayer(Settings(), CountingTokens(), shares=shares)
+        strangers = [Hop("udp", f"198.51.100.{number}", 5060) for number in range(100)]
+        for source in strangers[:5]:
+            self.assertEqual(self.arrive("OPTIONS", source), ["RequestArrived"])
+        for source in strangers[5:]:
+            (output,) = self.layer.received(make_request("OPTIONS", via=via(source.host)), source, 0.0)
+            assert isinstance(output, Transmit)
+            self.assertEqual((output.hop.host, getattr(output.message, "status", 0)), (source.host, 200))
+            self.assertLess(
+                len(encode(output.message)), len(encode(make_request("OPTIONS", via=via(source.host)))) + 80
+            )
+        self.assertEqual(self.layer.counts(), (0, 5))
+        self.assertEqual(self.arrive("OPTIONS", Hop("tcp", "198.51.100.99", 5060)), ["RequestArrived"])
+        self.assertEqual(self.arrive("OPTIONS", Hop("udp", "192.0.2.5", 5060)), ["RequestArrived"])
+        self.assertEqual(self.arrive("INVITE", strangers[-1]), ["RequestArrived"])
+        self.assertEqual(self.arrive("OPTIONS", strangers[-1]), ["200"])
 
 
 class TurnedAwayTests(SynchronousTestCase):
