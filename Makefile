@@ -13,7 +13,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test wire soak fuzz check bench floods docs wheel pins clean
+.PHONY: help demo test wire soak fuzz hours check bench floods docs wheel pins clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,9 +24,11 @@ help:
 	@echo 'make soak [SEEDS=0-4999 EVERY=5 SOAK=300]  thousands of simulated worlds where everything goes wrong, each fault at'
 	@echo '                                   every so many steps of a push, seconds of two real daemons that are killed,'
 	@echo '                                   stopped, and lied to by their disk; and a start with 100,000 pushes in the queue'
+	@echo 'make hours [SECONDS=7200]          good load with some hostile bytes in it: whether memory and open files grow'
 	@echo 'make check                         ruff, mypy --strict, the import rules, advisories about what is pinned'
 	@echo 'make bench [ONLY="framer sip"]     the benchmarks; writes benchmarks/results/latest.md and .json'
 	@echo 'make floods [SECONDS=20]           what a good client notices of floods; writes benchmarks/results/floods.md'
+	@echo 'make floods GOALS=1 [SECONDS=600]  the same, of SECURITY G10 and G11, and whether they are met'
 	@echo 'make docs                          the documentation, into build/docs'
 	@echo 'make wheel                         a wheel, built twice and compared, into build/wheel'
 	@echo 'make pins                          constraints.txt and docs/licences.md anew, with the newest versions there are'
@@ -52,7 +54,10 @@ fuzz: $(VENV)/.has-test
 	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000) --seed $(or $(SEED),1)
 	@if $(MAKE) --no-print-directory $(VENV)/.has-fuzz; then $(BIN)/python -m tests.fuzz --guided --inputs $(or $(INPUTS),100000) --seed $(or $(SEED),1); else echo 'no atheris for this Python: nothing was chosen by coverage'; fi
 	@$(BIN)/python -m tests.fuzz.growth
-	@$(BIN)/python -m tests.fuzz.live --sip $(or $(INPUTS),100000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.fuzz.live --sip $(or $(INPUTS),100000) --seed $(or $(SEED),1) --seeds 10
+
+hours: $(VENV)/.has-test
+	@$(BIN)/python -m tests.fuzz.live.hours --seconds $(or $(SECONDS),7200) --seed $(or $(SEED),1)
 
 check: $(VENV)/.has-check
 	$(BIN)/ruff check .
@@ -65,7 +70,7 @@ bench: $(VENV)/.has-test $(VENV)/.has-measured
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 floods: $(VENV)/.has-test
-	@$(BIN)/python -m benchmarks.floods $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only '$(ONLY)')
+	@$(BIN)/python -m benchmarks.floods $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only '$(ONLY)') $(if $(GOALS),--goals)
 
 docs: $(VENV)/.has-test $(VENV)/.has-docs
 	$(BIN)/python -m tests.conformance

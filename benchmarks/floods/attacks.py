@@ -148,6 +148,20 @@ def attacks(target: Target) -> Iterator[Attack]:
     yield Attack("unknown MSRP sessions", "msrp", SIX_SOURCES, 1000, unknown_session, kept=100, handshake=True)
 
 
+def slow(target: Target) -> Iterator[Attack]:
+    """G10: a thousand connections to each listener, of which each says one octet a second."""
+    things: tuple[tuple[str, str, Callable[[int, str], bytes], bool], ...] = (
+        ("SIP/TCP", "tcp", lambda number, host: sip("OPTIONS", target, number, host, transport="TCP"), False),
+        ("SIP/TLS", "tls", lambda number, host: sip("OPTIONS", target, number, host, transport="TLS"), True),
+        ("MSRP/TLS", "msrp", unknown_session, True),
+        ("HTTP", "api", http_head, False),
+    )
+    for name, port, make, handshake in things:
+        yield Attack(
+            f"slow, {name}", port, SIX_SOURCES, 50, make, kept=1000, trickles=True, handshake=handshake
+        )  # fmt: skip
+
+
 def http_head(number: int, host: str) -> bytes:
     return b"GET /v1/inbox HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-Flood: 1\r\n" * 20
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from pushsvc.pushctl.progress import is_final
 
 PACE = 0.25  # seconds between two pushes
 PATIENCE = 60.0  # seconds for the last of them, after the attack
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.02
 
 
 @attrs.frozen
@@ -24,14 +25,18 @@ class Served:
     pushes: int
     times: tuple[float, ...]
 
+    def within(self, seconds: float) -> float:
+        """Which part of the pushes took no longer."""
+        return sum(each <= seconds for each in self.times) / max(1, self.pushes)
+
     def percentile(self, part: float) -> float:
         """How long so large a part of the pushes took at most; infinite if not all of that part came."""
         index = max(0, round(part * self.pushes) - 1)
         return self.times[index] if index < len(self.times) else float("inf")
 
 
-def push_while(lab: Lab, seconds: float) -> Served:
-    """Push for so long, then wait for what is not over."""
+def push_while(lab: Lab, seconds: float, also: Callable[[], None] = lambda: None, pace: float = PACE) -> Served:
+    """Push for so long, and do this `also` after each push; then wait for what is not over."""
     end = time.monotonic() + seconds
     open_pushes: dict[str, float] = {}
     times: list[float] = []
@@ -45,7 +50,8 @@ def push_while(lab: Lab, seconds: float) -> Served:
         push = lab.sender.api.post("v1", "pushes", body=Body([octets], len(octets), "application/json"))
         open_pushes[push["id"]] = began
         count += 1
-        while time.monotonic() < began + PACE:
+        also()
+        while time.monotonic() < began + pace:
             _look(lab, open_pushes, times)
     while open_pushes and time.monotonic() < end + PATIENCE:
         _look(lab, open_pushes, times)

@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     print("\n".join(table(list(outcomes.values()))))
     total = sum(each.inputs for each in outcomes.values())
     crashes = sum(len(each.crashes) for each in outcomes.values())
-    print(f"{len(outcomes)} targets, {total} inputs, {crashes} unhandled, seed {options.seed}, {time.monotonic() - began:.1f} seconds")
+    print(f"{len(outcomes)} targets, {total} inputs, {crashes} unhandled, seed {options.seed}, ", end="")
+    print(f"{time.monotonic() - began:.1f} seconds")
     return 1 if crashes else 0
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.goals import Goal, verdict
+from benchmarks.goals import told as goals_told
 from tests.fuzz import growth, run
 from tests.fuzz.__main__ import table
 from tests.fuzz.growth import grown, measurable, measured
+from tests.fuzz.live.hours import slope
 from tests.fuzz.live.watched import faults_in
 from tests.fuzz.mutation import inputs, mutations
 from tests.fuzz.run import judged
@@ -89,3 +92,16 @@ class Running(SynchronousTestCase):
             + b"2026-11-22T10:14:03.600Z info \x1b[2J\n2026-11-22T10:14:03.600Z critical Traceback\n"
         )
         self.assertEqual(len(faults_in(log)), 3)
+
+    def test_a_slope_is_that_of_the_best_line(self) -> None:
+        """MiB an hour, of looks that are seconds apart."""
+        self.assertEqual(slope([(0.0, 50.0), (1800.0, 51.0), (3600.0, 52.0)]), 2.0)
+        self.assertEqual(slope([(0.0, 50.0), (10.0, 60.0), (20.0, 50.0)]), 0.0)
+        self.assertEqual(slope([(5.0, 50.0)]), 0.0)
+
+    def test_a_goal_of_a_shorter_run_can_be_missed_and_not_met(self) -> None:
+        """Or a run of a minute would prove an hour."""
+        verdicts = [verdict(held, whole) for held in (True, False) for whole in (True, False)]
+        self.assertEqual(verdicts, [True, None, False, False])
+        lines = goals_told(Goal("G", "x", "y", met) for met in verdicts[:3])
+        self.assertEqual([line.split("|")[4].split()[0] for line in lines[2:]], ["met", "not", "missed"])

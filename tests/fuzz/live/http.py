@@ -18,15 +18,19 @@ PATHS = words(r"""
 """)
 
 
+def target() -> Target:
+    """What is mutated."""
+    return Target(
+        "live-http", lambda octets: None, _samples, (*http_connection.TARGET.words, *http_bodies.FORMS.words), 8192
+    )
+
+
 def attack(role: str, url: str, count: int, seed: int) -> Told:
     """`count` mutated requests."""
     told = Told(f"HTTP to the {role}")
     address = url.partition("//")[2]
     wire, good = Wire("tcp", address), Wire("tcp", address)
-    target = Target(
-        "live-http", lambda octets: None, _samples, (*http_connection.TARGET.words, *http_bodies.FORMS.words), 8192
-    )
-    changed = mutations(target, seed)
+    changed = mutations(target(), seed)
     began = time.monotonic()
     while told.sent < count:
         for octets in islice(changed, BATCH):

@@ -98,11 +98,16 @@ class Peer:
         ).encode()
 
 
+def target(transport: str) -> Target:
+    """What is mutated."""
+    return Target(f"live-msrp-{transport}", lambda octets: None, to_msrp, WORDS, 8192)
+
+
 def attack(sip: str, msrp: dict[str, str], transport: str, count: int, seed: int, *, bound: bool) -> Told:
     """`count` mutations; `bound`: inside a session of their sender's."""
     told = Told(f"MSRP over {transport.upper()}, {'bound' if bound else 'a stranger'}")
     peer, good = Peer(sip, msrp, transport), Peer(sip, msrp, transport)
-    changed = mutations(Target(f"live-msrp-{transport}", lambda octets: None, to_msrp, WORDS, 8192), seed)
+    changed = mutations(target(transport), seed)
     began = time.monotonic()
     fresh = False
     while told.sent < count:

@@ -48,18 +48,32 @@ class Told:
     unanswered: int = 0
     broken: list[str] = attrs.field(factory=list)
 
+    def add(self, other: Told) -> None:
+        """The same attack with another seed."""
+        self.name = other.name
+        self.sent += other.sent
+        self.calls += other.calls
+        self.seconds += other.seconds
+        self.statuses += other.statuses
+        self.waits += other.waits
+        self.unanswered += other.unanswered
+        self.broken += other.broken
+
     def p99(self) -> float:
         """Seconds."""
         return sorted(self.waits)[int(len(self.waits) * 0.99)] if self.waits else 0.0
+
+
+def target(transport: str) -> Target:
+    """What is mutated."""
+    return Target(f"live-{transport}", lambda octets: None, lambda: _samples(transport), samples.SIP_WORDS, 8192)
 
 
 def attack(transport: str, address: str, count: int, seed: int) -> Told:
     """`count` mutations over this transport."""
     told = Told(f"SIP over {transport.upper()}")
     wire, good = Wire(transport, address), Wire(transport, address)
-    changed = mutations(
-        Target(f"live-{transport}", lambda octets: None, lambda: _samples(transport), samples.SIP_WORDS, 8192), seed
-    )
+    changed = mutations(target(transport), seed)
     began = time.monotonic()
     while told.sent < count:
         for number, octets in enumerate(islice(changed, BATCH), 1):
