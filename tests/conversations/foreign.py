@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pushsvc import sdp
 from pushsvc.msrp.chunk import Flag, Head, Reply, Report, Send
-from pushsvc.msrp.framer import Begun, Data, Ended, Framer
+from pushsvc.msrp.framer import Begun, Data, Ended, Framer, StreamBroken
 from pushsvc.net import reaching
 from pushsvc.net.tls import Tls
 from pushsvc.sessions import opening_request
@@ -54,6 +54,7 @@ class Foreigner(DatagramProtocol):
     def __init__(self, network: Network, session_id: str = "s3ss10n", *, tls: Tls | None = None) -> None:
         self.describe: Callable[[str], str] = lambda offer: ""
         self.react: Callable[[Frame], bytes] = lambda frame: b""
+        self.is_hostile = False  # what it gets repeats what it said, and need not be readable
         self.path = f"msrp{'s' if tls else ''}://{FOREIGN}:{MSRP_PORT}/{session_id};tcp"
         self.heard: list[Message] = []
         self.frames: list[Frame] = []
@@ -194,7 +195,14 @@ class _Listening(Wire):
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
-        for event in self._framer.feed(data):
+        try:
+            events = self._framer.feed(data)
+        except StreamBroken as error:
+            if not self._foreigner.is_hostile:
+                raise
+            events = error.events
+            self.transport.loseConnection()
+        for event in events:
             match event:
                 case Begun():
                     self._head, self._body = event.head, b""

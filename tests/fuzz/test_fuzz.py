@@ -33,6 +33,16 @@ class Hostile(SynchronousTestCase):
             self.assertEqual([crash.trace for crash in outcome.crashes], [], target.name)
             self.assertEqual(outcome.inputs, count, target.name)
 
+    def test_answers_that_repeat_what_cannot_be_read_are_no_crash(self) -> None:
+        """Found by chance, in the peer that plays the hostile one: it must not expect more than it said itself."""
+        long_path = b"MSRP a1b2c3d4 SEND\r\nTo-Path: {you}\r\nFrom-Path: msrp://a%s:1/b;tcp\r\nMessage-ID: m1b2\r\n"
+        for name, octets in (
+            ("sender", b"SI" + b"{head}" * 200 + b"P/"),
+            ("sender", b"S{head} 200 OK\r\n{head}\r\n"),
+            ("receiver-msrp", long_path % (b"-" * 1900) + b"\r\n-------a1b2c3d4$\r\n"),
+        ):
+            self.assertIsNone(run.once(TARGETS[name], octets), name)
+
 
 class Growing(SynchronousTestCase):
     """Whether what an octet costs grows with the input: that it would be noticed."""

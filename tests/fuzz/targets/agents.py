@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
+from pushsvc.errors import BadMessage
 from pushsvc.net import reaching
 from pushsvc.sip.codec import parse
 from pushsvc.sip.message import Request, Response
@@ -96,6 +97,7 @@ def run_msrp(octets: bytes) -> None:
         network = Network()
         receiver = ReceivingSide(network, directory, plain=True)
         foreigner = Foreigner(network)
+        foreigner.is_hostile = True
         foreigner.path = f"msrp://{FOREIGN}:9/1795344325913;tcp"
         foreigner.invite(TO_ALICE, AOSP)
         foreigner.connect()
@@ -134,12 +136,16 @@ class _Hostile(Foreigner):
 
     def __init__(self, network: Network, answers: list[bytes]) -> None:
         super().__init__(network)
+        self.is_hostile = True
         self._answers = [each for each in answers if not each.startswith(b"MSRP ")] or [b""]
         frames = [each for each in answers if each.startswith(b"MSRP ")]
         self.react = lambda frame: frames.pop(0) if frames else b""
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        request = parse(datagram)
+        try:
+            request = parse(datagram)
+        except BadMessage:  # an answer that repeats what could not be read
+            return
         if not isinstance(request, Request) or request.method == "ACK":
             return
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
