@@ -155,7 +155,7 @@ class Host:
         return socket
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Listener:
-        listener = Listener(self.network, (self.address, port or self.ephemeral()), factory, backlog)
+        listener = Listener(self.network, (self.address, port or self.ephemeral()), factory, backlog=backlog)
         if self.network.listeners.setdefault(listener.address, listener) is not listener:
             raise CannotListenError(interface, port, OSError("address in use"))
         factory.doStart()

@@ -45,7 +45,7 @@ class Listener:
     network: Network
     address: Place
     factory: Any
-    connected: bool = True
+    connected: bool = attrs.field(default=True, init=False)
     _reading: bool = attrs.field(default=True, init=False)
     _waiting: list[Connector] = attrs.field(factory=list, init=False)
     backlog: int = 50
@@ -159,7 +159,7 @@ class Stream:
     remote: Place
     peer: Any = None
     disconnecting: bool = False
-    connected: bool = True
+    connected: bool = attrs.field(default=True, init=False)
     producer: Any = None
     streaming: bool = False
     muted: bool = False  # what is written goes nowhere, and nobody is told
