@@ -140,14 +140,14 @@ def answered(offer: Description, answer: Description) -> list[MediaOffer]:
     """
     if len(answer.sections) != len(offer.sections):
         raise NotAcceptable("the answer has another number of media lines than the offer")
-    pairs = zip(media(offer), _views(answer), strict=True)
+    pairs = zip(offer.sections, _views(answer), strict=True)
     return [_answered_line(ours, view, found) for ours, (view, found) in pairs]
 
 
-def _answered_line(ours: MediaOffer, view: MediaOffer, found: list[Problem]) -> MediaOffer:
-    if view.proto.lower() != ours.proto.lower():
+def _answered_line(ours: Section, view: MediaOffer, found: list[Problem]) -> MediaOffer:
+    if view.proto.lower() != MediaLine.of(ours).proto.lower():
         found.insert(0, Problem.FOREIGN_TRANSPORT)
-    if view.transfer_id is not None and view.transfer_id != ours.transfer_id:
+    if view.transfer_id is not None and view.transfer_id != _token(ours.attribute("file-transfer-id")):
         found.append(Problem.OTHER_TRANSFER)
     return _judged(view, found, ("sendrecv", "recvonly"))
 

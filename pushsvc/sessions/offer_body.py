@@ -88,7 +88,8 @@ def read_offer(request: Request) -> Offer:
 def write_offer(description: sdp.Description, icons: Icons, tokens: Tokens) -> tuple[str, bytes]:
     """Content-Type and body of an INVITE with this offer and those of these icons that it names."""
     octets = sdp.format(description)
-    named = [line.icon for line in sdp.media(description) if line.icon is not None and line.icon in icons]
+    lines = sdp.media(description) if icons else []
+    named = [line.icon for line in lines if line.icon is not None and line.icon in icons]
     if not named:
         return SDP, octets
     boundary = tokens.word(BOUNDARY)

@@ -51,9 +51,10 @@ class OwnOffers:
         """Acknowledge the 200 to our first offer, take its answer, and have the accepted lines carried."""
         await self._requests.acknowledge(response)
         answered = self._take_answer(self._standing.ours, response)
+        offered = [line.view for line in self._plane.lines]
         for line, view in zip(self._plane.lines, answered, strict=True):
             line.answered(view)
-        self._settle(sdp.media(self._standing.ours), answered)
+        self._settle(offered, answered)
         await self._errands.keep(self._carry(self._plane.lines, answered))
 
     async def close_lines(self, indices: Sequence[int]) -> None:
