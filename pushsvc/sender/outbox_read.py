@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from pushsvc.sender.job import FileResult, FileState
 from pushsvc.sender.outbox_records import Attempt, Backlog, Content, Page, Push, Query, Recipient
@@ -15,6 +15,12 @@ from pushsvc.sender.outcome import State
 from pushsvc.sender.schema import IN_FLIGHT, TO_DO, attempts, contents, labels, pushes, recipients
 
 MAX_PAGE_RECIPIENTS = 1000  # a page ends early rather than answer with more; one push alone may have as many
+
+_OF_STATE = select(recipients.c.state, func.count().label("count"), func.min(recipients.c.push).label("oldest"))
+_WAITING = _OF_STATE.where(TO_DO).group_by(recipients.c.state)
+# Without the id sqlite reads the whole history in another index.
+_SENDING = _OF_STATE.where(IN_FLIGHT, recipients.c.id > 0).group_by(recipients.c.state)
+_SUBMITTED_AT = select(pushes.c.submitted_at).where(pushes.c.number == bindparam("first"))
 
 
 def push(connection: Connection, push_id: str) -> Push | None:
@@ -38,14 +44,10 @@ def page(connection: Connection, query: Query) -> Page:
 
 
 def backlog(connection: Connection) -> Backlog:
-    """What is not final yet; every one of these rows is looked at, but only in an index."""
-    of_state = [recipients.c.state, func.count().label("count"), func.min(recipients.c.push).label("oldest")]
-    rows = [
-        *connection.execute(select(*of_state).where(TO_DO).group_by(recipients.c.state)),
-        *connection.execute(select(*of_state).where(IN_FLIGHT).group_by(recipients.c.state)),
-    ]
+    """What is not final yet; every one of these rows is looked at, but only in an index, and no other."""
+    rows = [*connection.execute(_WAITING), *connection.execute(_SENDING)]
     first = min((row.oldest for row in rows), default=None)
-    oldest = connection.scalar(select(pushes.c.submitted_at).where(pushes.c.number == first))
+    oldest = None if first is None else connection.scalar(_SUBMITTED_AT, {"first": first})
     return Backlog({State(row.state): row[1] for row in rows}, oldest)
 
 

@@ -8,7 +8,7 @@
 
 Every growing question has its index: what is due (`recipients_due`), what expires (`recipients_expiring`), what was in
 flight when the process died (`recipients_sending`), whether a file is needed (`contents_files`, however often it was
-pushed before), and the lists, newest first by `pushes.number`.
+pushed before), what may be too old to be kept (`contents_kept`), and the lists, newest first by `pushes.number`.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ contents = Table(
     Column("icon_type", String(127)),
     Column("icon", LargeBinary),  # as long as the content is kept
     PrimaryKeyConstraint("push", "position"),
+    Index("contents_kept", "push", sqlite_where=KEPT, postgresql_where=KEPT),
     Index("contents_files", "sha256", sqlite_where=KEPT_FILE, postgresql_where=KEPT_FILE),
 )
 

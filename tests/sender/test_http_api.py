@@ -11,6 +11,7 @@ from pushsvc.api.fields import time_text
 from pushsvc.errors import Refused
 from pushsvc.sender.http_api import wanted_wait
 from pushsvc.sender.job import AttemptResult
+from pushsvc.sender.outbox_records import Backlog
 from tests.sender.api_case import JSON, ApiCase, Ladder
 from tests.sender.outbox_case import ALICE, NOW
 
@@ -209,6 +210,25 @@ class Watching(ApiCase):
         status, _, body = self.client.ask("GET", "/metrics")
         self.assertEqual((status, body[:18]), (200, b"pushsvc_build_info"))
         self.assertEqual(self.metrics.counted[-1], ("queue", {"queued": 1}, 7.0))
+
+    def test_a_long_queue_is_not_counted_for_everybody_who_asks(self) -> None:
+        """[P12] Counting a million takes a tenth of a second of the thread that everything else waits for."""
+        backlog, counted = self.outbox.backlog, []
+
+        def slow() -> Deferred[Backlog]:
+            counted.append(self.clock.seconds())
+            self.clock.advance(0.1)
+            return backlog()
+
+        self.patch(self.outbox, "backlog", slow)
+        for _ in range(40):
+            self.client.ask("GET", "/metrics")
+            self.clock.advance(0.24)
+        self.assertEqual(len(counted), 2)
+        self.post()
+        self.clock.advance(-3600.0)  # somebody sets it back
+        self.client.ask("GET", "/metrics")
+        self.assertEqual((len(counted), self.metrics.counted[-1][1]), (3, {"queued": 1}))
 
     def test_what_is_in_the_way_is_said(self) -> None:
         self.obstacles["sip"] = "no listener"
