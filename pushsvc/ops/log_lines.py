@@ -33,23 +33,32 @@ _LEGACY = frozenset({"message", "time", "system", "isError", "format", "failure"
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 _OURS = "pushsvc"
 _UNSAFE_IN_TEXT = re.compile(r'["=\\]')
+_plain_words = re.compile(rf"[!#-\[\]-~]{{1,{MAX_VALUE}}}").fullmatch  # ASCII without blanks, quotes, backslashes
 _UNSAFE_IN_VALUE = re.compile(r'[\s"\\]|\A\Z')
 
 
 def text_line(event: LogEvent) -> bytes:
     """`time level words key=value ...`; values that need it are quoted, control characters are escaped."""
-    head = f"{_time(event)} {_level(event)} ".encode() + _fitting(_text(event), _words)
-    pairs = (f" {key}={_written(value)}".encode() for key, value in _fields(event))
-    return _filled(head, pairs, lambda count: f" omitted={count}".encode(), b"\n")
+    begin, text = f"{_time(event)} {_level(event)} ", _text(event)
+    fields = [f" {key}={_written(value)}" for key, value in _fields(event)]
+    line = f"{begin}{_words(text)}{''.join(fields)}\n".encode()
+    if len(line) <= MAX_WORDS:
+        return line
+    head = begin.encode() + _fitting(text, _words)
+    return _filled(head, map(str.encode, fields), lambda count: f" omitted={count}".encode(), b"\n")
 
 
 def json_line(event: LogEvent) -> bytes:
     """One flat object of ASCII JSON: `time`, `level`, `event`, then the same keys as in the text."""
-    head = f'{{"time": "{_time(event)}", "level": "{_level(event)}", "event": '.encode() + _fitting(_text(event), _json)
-    pairs = (
-        f", {_json(key)}: {_json(_cut(value) if isinstance(value, str) else value)}".encode()
-        for key, value in _fields(event)
-    )
+    time, level, text = _time(event), _level(event), _text(event)
+    fields = [(key, _cut(value) if isinstance(value, str) else value) for key, value in _fields(event)]
+    whole = {"time": time, "level": level, "event": text, **dict(fields)}
+    if len(whole) == 3 + len(fields):  # else a key is there twice
+        line = f"{_json(whole)}\n".encode()
+        if len(line) <= MAX_WORDS:
+            return line
+    head = f'{{"time": "{time}", "level": "{level}", "event": '.encode() + _fitting(text, _json)
+    pairs = (f", {_json(key)}: {_json(value)}".encode() for key, value in fields)
     return _filled(head, pairs, lambda count: f', "omitted": {count}'.encode(), b"}\n")
 
 
@@ -73,7 +82,7 @@ def _filled(head: bytes, pairs: Iterator[bytes], omitted: Callable[[int], bytes]
 
 def _time(event: LogEvent) -> str:
     moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def _level(event: LogEvent) -> str:
@@ -99,6 +108,9 @@ def _words(text: str) -> str:
 
 def _text(event: LogEvent) -> str:
     """The event's format with its fields in it; Twisted's own words about the event when that fails."""
+    words = event.get("log_format")
+    if isinstance(words, str) and "{" not in words and "}" not in words:
+        return _cut(words, MAX_TEXT)
     return _cut(formatEvent(event), MAX_TEXT)
 
 
@@ -145,10 +157,12 @@ def _cut(text: str, limit: int = MAX_VALUE) -> str:
 
 
 def _written(value: Value) -> str:
+    if isinstance(value, str) and _plain_words(value):
+        return value
     return quoted(str(value).lower() if isinstance(value, bool) else _cut(str(value)))
 
 
-def _json(value: Value) -> str:
+def _json(value: Value | dict[str, Value]) -> str:
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
