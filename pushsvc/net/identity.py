@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -26,7 +27,7 @@ class Identity:
     chain: tuple[crypto.X509, ...]
     private_key: crypto.PKey = attrs.field(repr=False)
 
-    @property
+    @cached_property
     def der(self) -> bytes:
         """The certificate's DER octets: what a fingerprint is taken of (RFC 8122 §5)."""
         return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.chain[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +19,7 @@ from pushsvc.sip.service_records import guessed_srv_names, in_order, srv_names
 from pushsvc.sip.uri import SipUri
 
 TRANSPORTS = ("udp", "tcp", "tls")
+REMEMBERED = 256  # hosts, to be an address or not
 MAX_ADDRESSES = 10  # of one name: more would outlast the patience of whoever waits for the answer
 RESOLVE_SECONDS = 30.0  # a C library asks three name servers for ten seconds each, and some for ever
 
@@ -100,9 +102,11 @@ def transport_of(uri: SipUri) -> str:
 
 async def addresses_of(host: str, resolve: Resolve) -> list[str]:
     """The addresses of a host, at least one, each in its one canonical form. Raises Unreachable."""
-    literal = host.strip("[]")
+    literal = _canonical(host.strip("[]"))
+    if literal is not None:
+        return [literal]
     try:
-        found = [literal] if is_address(literal) else await resolve(_resolvable(host))
+        found = await resolve(_resolvable(host))
     except DNSLookupError as error:
         raise Unreachable(f"the name {host} cannot be looked up: {error}") from error
     if not found:
@@ -121,11 +125,16 @@ def _resolvable(name: str) -> str:
 
 def is_address(host: str) -> bool:
     """Whether this is an IP address and not a name."""
+    return _canonical(host) is not None
+
+
+@lru_cache(REMEMBERED)
+def _canonical(host: str) -> str | None:
+    """An IP address in its one canonical form; None for a name. Each push asks for the same few, ten times over."""
     try:
-        ipaddress.ip_address(host)
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def resolve_with(resolver: IHostnameResolver, clock: IReactorTime) -> Resolve:

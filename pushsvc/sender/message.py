@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -51,7 +52,11 @@ class Message:
         self._tag = ways.tokens.word(16)
         self._number = 0  # of CSeq
         self._target = SipUri.parse(job.to)
-        self._fields = ways.caller.message(job, ways.clock.seconds()) if len(job.contents) == 1 else []
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, str]]:
+        """Made when it is known that there may be a MESSAGE."""
+        return self._ways.caller.message(self._job, self._ways.clock.seconds())
 
     def why_not(self) -> str | None:
         """Why this push does not go by MESSAGE, in words; None: it does (R-GEN-1, A-01)."""

@@ -7,9 +7,12 @@ Record-Route, the targets of a 3xx, and the path of its media.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from pushsvc.sip.hop import Hop
 from pushsvc.sip.uri import SipUri
+
+REMEMBERED = 256  # hosts, to be an address or not: a push asks for the same few over and over
 
 
 def is_inside(host: str) -> bool:
@@ -31,6 +34,7 @@ def is_foreign(source: Hop) -> bool:
     return address is None or not address.is_loopback
 
 
+@lru_cache(REMEMBERED)
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host.strip("[]"))
