@@ -71,6 +71,7 @@ class Dispatch(Service):
         self._alarm: IDelayedCall | None = None
         self._looking = False
         self._look_again = False
+        self._is_crowded = True
         self._draining = False
         self._drained: list[Deferred[None]] = []
 
@@ -154,6 +155,7 @@ class Dispatch(Service):
         self._set_alarm(self._clock.seconds() + TROUBLE)
 
     async def _take(self, turn: Turn) -> None:
+        self._is_crowded = turn.is_crowded
         if turn.expired:
             self.log.info("{count} recipients expired in the queue", count=turn.expired)
         for _ in range(turn.expired):
@@ -198,7 +200,7 @@ class Dispatch(Service):
         )
 
     async def _run(self, running: Running) -> None:
-        claim = running.claim
+        claim, is_over = running.claim, False
         try:
             result = await running.result()
             self.check_clock()
@@ -207,13 +209,15 @@ class Dispatch(Service):
             if withdrawn and not all(map(is_settled, files)):
                 await self._outbox.release([attrs.evolve(claim, files=files)], self._clock.seconds())
             else:
-                await self._settle(running, result, files)
+                is_over = await self._settle(running, result, files)
         finally:
             del self._attempts[claim.job.recipient_id]
-            self._begin_look()
+            if self._looking or self._is_crowded or not is_over:
+                self._begin_look()
             self._check_drained()
 
-    async def _settle(self, running: Running, result: AttemptResult, files: Sequence[FileResult | None]) -> None:
+    async def _settle(self, running: Running, result: AttemptResult, files: Sequence[FileResult | None]) -> bool:
+        """Whether nothing is left to be tried."""
         claim = running.claim
         outcome = judge(
             result,
@@ -235,6 +239,7 @@ class Dispatch(Service):
                 self.log.failure("the outbox cannot be written", push=claim.job.push_id)
                 await deferLater(self._clock, TROUBLE)
         self._tell(claim, outcome, result)
+        return outcome.state not in OPEN
 
     def _tell(self, claim: Claim, outcome: Outcome, result: AttemptResult) -> None:
         job, mode = claim.job, result.mode or "none"

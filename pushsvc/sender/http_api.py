@@ -128,7 +128,6 @@ class PushesPage(ApiResource):
         if not stored.replayed:
             self._api.metrics.push_submitted(draft.door)
             self._log.info("push {push} is accepted as {door}", push=stored.push_id, door=draft.door)
-        self._api.dispatch.wake()
         headers = [("Location", f"/v1/pushes/{stored.push_id}")]
         headers += [("Idempotency-Replayed", "true")] if stored.replayed else []
         seconds = wanted_wait(request.header("Prefer"))
@@ -159,7 +158,7 @@ class PushesPage(ApiResource):
                 draft, api.rules, api.store, api.tokens, client=client, now=api.clock.seconds()
             )
             try:
-                return await api.outbox.put(submission, _first_answer(submission))
+                return await api.outbox.put(submission, _first_answer(submission), api.dispatch.wake)
             except KeyReused as error:
                 raise Problem(422, "key-reused", str(error), [FieldError("/idempotency", "reused")]) from error
 

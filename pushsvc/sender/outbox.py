@@ -10,7 +10,7 @@ one thread of `outbox_writer`, in the order they were asked for.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
@@ -67,10 +67,11 @@ class Outbox:
 
         return self._writer.run(lambda connection: outbox_end.requeue(connection, now, crashes)).addCallback(requeued)
 
-    async def put(self, submission: Submission, answer: str) -> Stored:
+    async def put(self, submission: Submission, answer: str, queued: Callable[[], None] = lambda: None) -> Stored:
         """Keep a submission whose contents have arrived. `answer` is kept for who asks again with the same key.
 
-        Fails with KeyReused, NoRoom, StoreBroken; the contents are discarded then.
+        `queued` is called once it will be there for whatever is asked for after it; a `turn` that it asks for is in
+        the same commit. Fails with KeyReused, NoRoom, StoreBroken; the contents are discarded then.
         """
         back_and_forth, forward = self._jumped
         try:
@@ -79,7 +80,10 @@ class Outbox:
             # What is in the queue when the clock is set is moved there; this comes after it.
             moved = self._jumped[0] - back_and_forth, self._jumped[1] - forward
             submission = outbox_clock.moved(submission, *moved)
-            return await self._writer.run_together(self._put, Putting(submission, answer))
+            with self._writer.together():
+                stored = self._writer.run_together(self._put, Putting(submission, answer))
+                queued()
+            return await stored
         finally:
             for content in submission.contents:
                 content.upload.discard()

@@ -228,7 +228,8 @@ class Turn:
     """What one look into the queue gave: what to try, which pushes ended by it, and when to look again.
 
     `expired` counts recipients. `next_due` (it may be past, when there is more to do than was asked for) and
-    `next_expiry` are seconds since 1970, None when nothing waits.
+    `next_expiry` are seconds since 1970, None when nothing waits. `is_crowded`: there may be more to try as soon as an
+    attempt has ended; else that changes nothing.
     """
 
     claims: tuple[Claim, ...]
@@ -236,6 +237,7 @@ class Turn:
     expired: int
     next_due: float | None
     next_expiry: float | None
+    is_crowded: bool
 
 
 @attrs.frozen

@@ -52,7 +52,9 @@ def turn(connection: Connection, lanes: Lanes, store: ContentStore, now: float, 
     waiting = [_due(connection, lane, now, limit) for lane in sorted(LANES.values())]
     chosen = [*suspect, *lanes.pick(waiting, limit - len(suspect))]
     claims = claim(connection, chosen, store, now) if chosen else ()
-    return Turn(claims, finished, expired, _next_due(connection), _next_expiry(connection))
+    first_suspect = _first_due(connection, SUSPECTS)
+    is_crowded = len(chosen) >= limit or first_suspect is not None
+    return Turn(claims, finished, expired, _next_due(connection, first_suspect), _next_expiry(connection), is_crowded)
 
 
 def _expire(connection: Connection, now: float) -> tuple[int, tuple[Finished, ...]]:
@@ -81,9 +83,8 @@ def _is_suspect_in_flight(connection: Connection) -> bool:
     return connection.scalar(_SUSPECT_IN_FLIGHT) is not None
 
 
-def _next_due(connection: Connection) -> float | None:
+def _next_due(connection: Connection, suspect: float | None) -> float | None:
     moments = [_first_due(connection, lane) for lane in LANES.values()]
-    suspect = _first_due(connection, SUSPECTS)
     if suspect is not None and not _is_suspect_in_flight(connection):  # else the end of that one is when to look
         moments.append(suspect)
     return min((moment for moment in moments if moment is not None), default=None)

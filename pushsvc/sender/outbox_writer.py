@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -48,6 +49,7 @@ class Writer:
         self._in_thread = in_thread
         self._waiting: deque[_Piece[Any, Any]] = deque()
         self._busy = False
+        self._gathering = False
         self._idle: list[Deferred[None]] = []
 
     def run(self, work: Work[Result]) -> Deferred[Result]:
@@ -61,9 +63,20 @@ class Writer:
         """
         piece = _Piece(work, item)
         self._waiting.append(piece)
-        if not self._busy:
+        if not self._busy and not self._gathering:
             self._next_group()
         return piece.done
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is asked for within begins when it is left, and shares a commit as far as there is room in one."""
+        self._gathering = True
+        try:
+            yield
+        finally:
+            self._gathering = False
+            if not self._busy:
+                self._next_group()
 
     def when_idle(self) -> Deferred[None]:
         """Fires when nothing is waiting and nothing is being written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -12,7 +13,7 @@ from pushsvc.sender.dispatch import TROUBLE
 from pushsvc.sender.job import AttemptResult
 from pushsvc.sender.outcome import Outcome
 from tests.sender.dispatch_case import DispatchCase
-from tests.sender.outbox_case import ALICE, BOB, NOW
+from tests.sender.outbox_case import ALICE, BOB, NOW, at_once
 
 
 def busy(retry_after: float | None = None) -> AttemptResult:
@@ -43,6 +44,42 @@ class Taking(DispatchCase):
         for attempt in self.attempts:  # grows meanwhile
             attempt.deliver()
         self.assertEqual((len(self.attempts), self.push().state), (5, "delivered"))
+
+    def test_the_end_of_an_attempt_is_no_reason_to_look_when_nothing_was_left(self) -> None:
+        """[P7] A look costs as much as an attempt's end; only what waits for a place is helped by it."""
+        self.start()
+        looks: list[float] = []
+        turn = self.outbox.turn
+
+        async def counted(now: float, limit: int) -> Any:
+            looks.append(now)
+            return await turn(now, limit)
+
+        self.patch(self.outbox, "turn", counted)
+        self.submit("psh_1")
+        self.attempts[0].deliver()
+        self.assertEqual((self.tried(), len(looks)), (["psh_1"], 1))
+        for number in range(2, 6):  # more than there are places
+            self.submit(f"psh_{number}")
+        self.assertEqual(self.tried(), ["psh_2", "psh_3"])
+        self.attempts[1].deliver()
+        self.attempts[2].deliver()
+        self.assertEqual(self.tried(), ["psh_4", "psh_5"])
+
+    def test_a_submission_and_the_look_for_it_are_one_commit(self) -> None:
+        """[P11] Each commit is a sync, and two turns of a thread."""
+        calls: list[Callable[[], Any]] = []
+
+        def in_thread(call: Callable[[], Any]) -> Deferred[Any]:
+            calls.append(call)
+            return at_once(call)
+
+        self.database.close()
+        self.open(in_thread)
+        self.start()
+        calls.clear()
+        self.done(self.outbox.put(self.submission("psh_1"), "{}", self.dispatch.wake))
+        self.assertEqual((self.tried(), len(calls)), (["psh_1"], 1))
 
     def test_a_full_service_does_not_look_for_every_submission(self) -> None:
         """Each look is a transaction; a thousand submissions a second leave no time for a thousand looks."""

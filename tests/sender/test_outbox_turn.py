@@ -105,7 +105,7 @@ class Claiming(TurnCase):
 
 class Waking(TurnCase):
     def test_an_empty_queue_needs_no_second_look(self) -> None:
-        self.assertEqual(self.turn(), Turn((), (), 0, None, None))
+        self.assertEqual(self.turn(), Turn((), (), 0, None, None, is_crowded=False))
 
     def test_the_next_look_is_when_somebody_is_due_or_expires(self) -> None:
         self.put("psh_1", submitted_at=NOW + 20, not_after=NOW + 900)

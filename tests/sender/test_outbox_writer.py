@@ -68,6 +68,26 @@ class Grouping(WriterCase):
         self.assertEqual([self.successResultOf(other) for other in others], [2, 3, 4])
         self.assertEqual((self.stored(), self.commits), ([1, 2, 3, 4], 2))
 
+    def test_what_is_asked_for_together_shares_a_commit(self) -> None:
+        with self.writer.together():
+            done = [self.writer.run(self.insert(number)) for number in (1, 2)]
+            self.assertEqual(self.calls, [])
+        self.turn()
+        self.assertEqual([self.successResultOf(each) for each in done], [1, 2])
+        self.assertEqual(self.commits, 1)
+
+    def test_together_is_nothing_special_while_it_is_busy(self) -> None:
+        first = self.writer.run(self.insert(1))
+        with self.writer.together():
+            second = self.writer.run(self.insert(2))
+        self.assertEqual(len(self.calls), 1)
+        self.turn()
+        self.turn()
+        self.assertEqual([self.successResultOf(each) for each in (first, second)], [1, 2])
+        with self.writer.together():
+            pass
+        self.assertEqual((self.calls, self.successResultOf(self.writer.when_idle())), ([], None))
+
     def test_a_group_is_bounded(self) -> None:
         done = [self.writer.run(self.insert(number)) for number in range(MAX_GROUP + 2)]
         for _ in range(3):
