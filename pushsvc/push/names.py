@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pushsvc.machine import Tokens
@@ -9,6 +10,7 @@ from pushsvc.machine import Tokens
 MAX_NAME = 255  # octets; what every common file system takes
 
 _SEPARATORS = "/\\"
+_harmless = re.compile(rf"[ -.0-\[\]-~]{{0,{MAX_NAME}}}").fullmatch  # printable ASCII without separators: most names
 _JOINERS = "\u200c\u200d"  # shape letters and emoji; they reorder and hide nothing
 
 
@@ -18,6 +20,8 @@ def safe_name(text: str, default: str = "unnamed") -> str:
     NFC; no controls, no format characters (so none that reorder text), no path separators, no dots or blanks at either
     end. Whether a file of that name may be written is for the caller: this is a name, not a path.
     """
+    if _harmless(text):
+        return text.strip(" .") or default
     # What is left out may have stood between a letter and its accent: composed is what remains.
     shown = unicodedata.normalize("NFC", "".join(_shown(letter) for letter in text[: 4 * MAX_NAME]))
     return _shortened(shown.strip(" ."), MAX_NAME) or default

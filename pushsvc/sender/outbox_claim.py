@@ -26,6 +26,7 @@ _SENDING = (
     .where(recipients.c.id.in_(_CHOSEN), TO_DO)
     .values(state=State.SENDING.value, tries=recipients.c.tries + 1, attempts=recipients.c.attempts + 1)
 )
+_ATTEMPTS = insert(attempts)
 _PUSHES_SENDING = update(pushes).where(pushes.c.number.in_(_NUMBERS)).values(state=State.SENDING.value)
 _CONTENTS = select(contents).where(contents.c.push.in_(_NUMBERS)).order_by(contents.c.position)
 _WANTED = (
@@ -57,7 +58,7 @@ def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, no
     connection.execute(_SENDING, {"chosen": chosen})
     rows = _rows(connection, chosen)
     connection.execute(
-        insert(attempts), [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows]
+        _ATTEMPTS, [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows]
     )
     numbers = {row.push for row in rows}
     connection.execute(_PUSHES_SENDING, {"numbers": list(numbers)})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from pushsvc.errors import PushsvcError
 from pushsvc.sender.content_store import ContentStore
@@ -16,6 +16,15 @@ from pushsvc.sender.outcome import State
 from pushsvc.sender.schema import contents, idempotency, labels, pushes, recipients
 
 KEY_LIFE = 7 * 86400.0  # seconds that an idempotency key keeps its first answer (INTERFACES 4)
+
+# Built once: building a statement costs more than running it.
+_PUSHES, _CONTENTS, _RECIPIENTS, _LABELS, _KEYS = map(insert, (pushes, contents, recipients, labels, idempotency))
+_LAST = select(func.max(pushes.c.number))
+_EARLIER = select(idempotency.c.push_id, idempotency.c.fingerprint, idempotency.c.answer).where(
+    idempotency.c.client == bindparam("client"),
+    idempotency.c.key == bindparam("of_key"),
+    idempotency.c.created_at >= bindparam("since"),
+)
 
 
 @attrs.frozen
@@ -71,13 +80,12 @@ def _in_files(submission: Submission) -> list[Wanted]:
 def _earlier(connection: Connection, submission: Submission) -> Stored | KeyReused | None:
     if submission.idempotency is None:
         return None
-    row = connection.execute(
-        select(idempotency.c.push_id, idempotency.c.fingerprint, idempotency.c.answer).where(
-            idempotency.c.client == submission.client,
-            idempotency.c.key == submission.idempotency,
-            idempotency.c.created_at >= submission.submitted_at - KEY_LIFE,
-        )
-    ).one_or_none()
+    facts = {
+        "client": submission.client,
+        "of_key": submission.idempotency,
+        "since": submission.submitted_at - KEY_LIFE,
+    }
+    row = connection.execute(_EARLIER, facts).one_or_none()
     return row and _again(submission, row.push_id, row.fingerprint, row.answer)
 
 
@@ -100,16 +108,16 @@ def _again(submission: Submission, push_id: str, fingerprint: str, answer: str) 
 
 def _insert(connection: Connection, items: Sequence[Putting]) -> None:
     # We are the only writer, so that numbers can be given here, and one statement does for all.
-    last = connection.scalar(select(func.max(pushes.c.number))) or 0
+    last = connection.scalar(_LAST) or 0
     numbered = [(last + 1 + index, item.submission) for index, item in enumerate(items)]
-    connection.execute(insert(pushes), [_push_row(*each) for each in numbered])
-    connection.execute(insert(contents), [row for each in numbered for row in _content_rows(*each)])
-    connection.execute(insert(recipients), [row for each in numbered for row in _recipient_rows(*each)])
+    connection.execute(_PUSHES, [_push_row(*each) for each in numbered])
+    connection.execute(_CONTENTS, [row for each in numbered for row in _content_rows(*each)])
+    connection.execute(_RECIPIENTS, [row for each in numbered for row in _recipient_rows(*each)])
     if labelled := [row for each in numbered for row in _label_rows(*each)]:
-        connection.execute(insert(labels), labelled)
+        connection.execute(_LABELS, labelled)
     if keyed := [item for item in items if item.submission.idempotency is not None]:
         forget_keys(connection, max(item.submission.submitted_at for item in keyed))
-        connection.execute(insert(idempotency), [_key_row(item) for item in keyed])
+        connection.execute(_KEYS, [_key_row(item) for item in keyed])
 
 
 def _push_row(number: int, submission: Submission) -> dict[str, Any]:
