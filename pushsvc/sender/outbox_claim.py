@@ -57,9 +57,7 @@ def claim(connection: Connection, chosen: Sequence[int], store: ContentStore, no
     # `sending` is durable before the first octet leaves: after a crash it may have been sent, so it is sent again.
     connection.execute(_SENDING, {"chosen": chosen})
     rows = _rows(connection, chosen)
-    connection.execute(
-        _ATTEMPTS, [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows]
-    )
+    connection.execute(_ATTEMPTS, [{"recipient": row.id, "number": row.attempts, "started_at": now} for row in rows])
     numbers = {row.push for row in rows}
     connection.execute(_PUSHES_SENDING, {"numbers": list(numbers)})
     files = _contents(connection, numbers)
