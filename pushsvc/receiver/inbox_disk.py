@@ -81,9 +81,11 @@ class Disk:
         """Everything about this file is durable. After an error it never is, whatever is tried."""
         os.fsync(fd)
 
-    def sync_octets(self, fd: int) -> None:
-        """The octets written so far are durable."""
+    def sync_octets(self, fd: int, done_with: int = 0) -> None:
+        """The octets written so far are durable, and the first so many of them need not stay in memory."""
         os.fdatasync(fd)
+        if done_with:
+            os.posix_fadvise(fd, 0, done_with, os.POSIX_FADV_DONTNEED)
 
     def write_new(self, files: Mapping[str, bytes]) -> None:
         """Whole durable files below tmp, by name."""

@@ -186,7 +186,9 @@ class Part:
 
         self._syncing = Deferred()
         syncing = self._syncing
-        self._in_thread(self._disk.sync_octets, self._fd).addBoth(synced).addBoth(lambda _: syncing.callback(None))
+        # What is hashed is not read again here: a large content takes no memory from what others have in files.
+        done = self._in_thread(self._disk.sync_octets, self._fd, self._hashes.size).addBoth(synced)
+        done.addBoth(lambda _: syncing.callback(None))
 
     def _hash_behind(self) -> None:
         self._hashed = self._in_a_row

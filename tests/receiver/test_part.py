@@ -157,6 +157,17 @@ class SyncingBehind(InboxCase):
         self.successResultOf(part.finish())
         self.assert_in_order(self.inbox, self.path, {"gate.jpg": content})
 
+    def test_what_is_synced_and_hashed_leaves_the_memory_to_others(self) -> None:
+        """Not what is still to be read for its hashes."""
+        self.patch(part_module, "HASH_EVERY", 250_000)
+        forgotten: list[int] = []
+        self.patch(os, "posix_fadvise", lambda fd, offset, length, advice: forgotten.append(length))
+        part, content = self.write_much()
+        self.assertEqual(forgotten, [5 * len(LARGE)] * 3)
+        self.patch(os, "posix_fadvise", lambda *_: None)
+        self.successResultOf(part.finish())
+        self.assert_in_order(self.inbox, self.path, {"gate.jpg": content})
+
     def test_one_at_a_time(self) -> None:
         self.threads.held = True
         part, _ = self.write_much()
