@@ -57,11 +57,11 @@ TARGETS = (
         "nobody new took OPTIONS from 300 to about 120 µs of processor, a stored MESSAGE from 420 to about 320: its "
         "way through policy and inbox, and the index's own thread, take most of what is left."),
     Target("P7", "pushes of 2 KiB, to bare TLS connections", "≥ 0.4", "pushes", ("pushes, to bare TLS connections",),
-        "Limited by the sender's processor, which had 7.3 ms to do for a push and has 4.2. Less by: attempts that end "
-        "together, SQL statements built once, one commit instead of two, our own SDP read once, log lines written in "
-        "one go, fewer looks into the outbox, a collector that looks seldom. Of what is left, the INVITE with its "
-        "answer takes 40 %, HTTP and the outbox 13 % each. Pushes that are under way together share a TLS connection, so "
-        "handshakes are no part of it; with a session that is used again there is no figure."),
+        "Limited by the sender's processor, which had 7.3 ms to do for a push and has 4.2. Less by: attempts that "
+        "end together, SQL statements built once, one commit instead of two, our own SDP read once, log lines "
+        "written in one go, fewer looks into the outbox, a collector that looks seldom. Of what is left, the INVITE "
+        "with its answer takes 40 %, HTTP and the outbox 13 % each. Pushes that are under way together share a TLS "
+        "connection, so handshakes are no part of it; with a session that is used again there is no figure."),
     Target("P8", "submissions of 200 octets, durable", "≥ 1,000/s", "submissions", ("submissions, 8 clients",),
         "Many share a commit. One process has the API, the outbox and its thread under one lock of Python: 1.2 ms a "
         "submission."),

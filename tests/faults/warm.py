@@ -38,6 +38,7 @@ class Warm:
                 [sys.executable, "-m", __name__, str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[2],  # these tests, whatever else is installed under their name
                 env={**os.environ, **environment},
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -51,11 +52,16 @@ class Growing(SynchronousTestCase):
         self.assertGreater(len(measurable()), 10)
 
     def test_growth_is_told_of_what_is_quadratic(self) -> None:
-        target = Target(
-            "square", lambda octets: [octets.count(b"b", at) for at in range(0, len(octets), 8)] and None, lambda: [b""]
-        )
-        self.patch(growth, "ENOUGH", 0.02)
-        self.assertGreater(measured(target, (Frame(), b"a"), 32768).growth, growth.MOST)
+        """By a clock that only this work moves."""
+        spent = [0.0]
+
+        def squared(octets: bytes) -> None:
+            spent[0] += len(octets) ** 2 / 1e9
+
+        self.patch(growth, "time", SimpleNamespace(process_time=lambda: spent[0], perf_counter=lambda: spent[0]))
+        self.patch(growth, "ENOUGH", 1e-5)
+        target = Target("square", squared, lambda: [b""])
+        self.assertAlmostEqual(measured(target, (Frame(), b"a"), 32768).growth, 8.0)
         self.assertEqual(next(grown(target, 64)).growth, 1.0)
 
 
