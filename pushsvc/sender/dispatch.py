@@ -218,18 +218,17 @@ class Dispatch(Service):
 
     async def _settle(self, running: Running, result: AttemptResult, files: Sequence[FileResult | None]) -> bool:
         """Whether nothing is left to be tried."""
-        claim = running.claim
+        claim, ended_at = running.claim, self._clock.seconds()
         outcome = judge(
             result,
             files,
             tries=claim.tries,
-            now=self._clock.seconds(),
+            now=ended_at,
             policy=self._policy,
             not_after=running.not_after,
             chance=self._tokens.fraction(),
             cancelled=running.cancelled,
         )
-        ended_at = self._clock.seconds()
         while True:
             try:
                 outcome = await self._outbox.settle(claim, outcome, result, files, ended_at)
