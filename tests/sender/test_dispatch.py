@@ -45,9 +45,8 @@ class Taking(DispatchCase):
             attempt.deliver()
         self.assertEqual((len(self.attempts), self.push().state), (5, "delivered"))
 
-    def test_the_end_of_an_attempt_is_no_reason_to_look_when_nothing_was_left(self) -> None:
-        """[P7] A look costs as much as an attempt's end; only what waits for a place is helped by it."""
-        self.start()
+    def looks(self) -> list[float]:
+        """When the outbox was looked into, from now on."""
         looks: list[float] = []
         turn = self.outbox.turn
 
@@ -56,6 +55,12 @@ class Taking(DispatchCase):
             return await turn(now, limit)
 
         self.patch(self.outbox, "turn", counted)
+        return looks
+
+    def test_the_end_of_an_attempt_is_no_reason_to_look_when_nothing_was_left(self) -> None:
+        """[P7] A look costs as much as an attempt's end; only what waits for a place is helped by it."""
+        self.start()
+        looks = self.looks()
         self.submit("psh_1")
         self.attempts[0].deliver()
         self.assertEqual((self.tried(), len(looks)), (["psh_1"], 1))
@@ -84,14 +89,7 @@ class Taking(DispatchCase):
     def test_a_full_service_does_not_look_for_every_submission(self) -> None:
         """Each look is a transaction; a thousand submissions a second leave no time for a thousand looks."""
         self.start()
-        looks: list[float] = []
-        turn = self.outbox.turn
-
-        async def counted(now: float, limit: int) -> Any:
-            looks.append(now)
-            return await turn(now, limit)
-
-        self.patch(self.outbox, "turn", counted)
+        looks = self.looks()
         for number in range(10):
             self.submit(f"psh_{number}")
         self.assertEqual(len(looks), 2)
